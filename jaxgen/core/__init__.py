@@ -1,0 +1,37 @@
+"""Floor 0: the contract. State is data, a method is a named tuple of pure functions, and one function descends."""
+
+from jaxgen.core import replicas, trees
+from jaxgen.core.descend import Aux, descend
+from jaxgen.core.errors import UserError, choose, suggest
+from jaxgen.core.method import Batch, Method, Metrics, Spec, Task
+from jaxgen.core.minimize import Averages, Lazy, Loss, Turn, alternate, minimize, start
+from jaxgen.core.replicas import each, split_each
+from jaxgen.core.state import RAW, State, Weights, weights
+
+__all__ = [
+    "RAW",
+    "Aux",
+    "Averages",
+    "Batch",
+    "Lazy",
+    "Loss",
+    "Method",
+    "Metrics",
+    "Spec",
+    "State",
+    "Task",
+    "Turn",
+    "UserError",
+    "Weights",
+    "alternate",
+    "choose",
+    "descend",
+    "each",
+    "minimize",
+    "replicas",
+    "split_each",
+    "start",
+    "suggest",
+    "trees",
+    "weights",
+]

@@ -1,0 +1,22 @@
+"""What a model must know of a data set. Written beside a run, so that sampling never needs the data."""
+
+from typing import Any, NamedTuple
+
+
+class Info(NamedTuple):
+    """Facts about a data set after its transforms."""
+
+    name: str
+    image: tuple[int, int, int]
+    """(H, W, C) of the uint8 images the loader yields."""
+    classes: tuple[str, ...] = ()
+    """Class names in label order; empty without labels."""
+    sizes: dict[str, int] = {}
+    """Split -> number of examples."""
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**self._asdict(), "image": list(self.image), "classes": list(self.classes)}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "Info":
+        return cls(data["name"], tuple(data["image"]), tuple(data["classes"]), dict(data["sizes"]))

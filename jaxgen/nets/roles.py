@@ -1,0 +1,84 @@
+"""The roles a network can play in a method, and the one functional form in which methods call it.
+
+A network file defines a linen module whose `__call__` follows one of the protocols below and takes a keyword
+`train: bool`. `functional` turns it into a `Net`, a pair of pure functions, which is all that a method ever sees.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+import flax.linen as nn
+import jax
+
+Cond = dict[str, Any]
+"""What a network is conditioned on: "label" int32 [B], "text", "low", "mask", "camera", ...; empty when nothing."""
+
+
+class Net(NamedTuple):
+    """A network as pure functions."""
+
+    init: Callable[..., tuple[Any, Any]]
+    """(rng, *args, method=None) -> (params, stats); args are what the module's `__call__` takes."""
+    apply: Callable[..., tuple[Any, Any]]
+    """(params, stats, *args, train=False, rng=None, method=None) -> (output, new stats). `rng` feeds dropout;
+    `method` names another method of the module, e.g. "inverse". New stats equal the old ones unless `train`."""
+
+
+def functional(module: nn.Module) -> Net:
+    """The pure form of a linen module. Every collection but "params" is `stats`."""
+
+    def init(rng, *args, method=None):
+        weights_rng, dropout_rng = jax.random.split(rng)
+        variables = dict(
+            module.init({"params": weights_rng, "dropout": dropout_rng}, *args, train=False, method=method)
+        )
+        return variables.pop("params", {}), variables
+
+    def apply(params, stats, *args, train=False, rng=None, method=None):
+        rngs = {} if rng is None else {"dropout": rng}
+        variables = {"params": params, **stats}
+        if not (train and stats):
+            return module.apply(variables, *args, train=train, rngs=rngs, method=method), stats
+        return module.apply(variables, *args, train=train, rngs=rngs, method=method, mutable=list(stats))
+
+    return Net(init, apply)
+
+
+class Generator(Protocol):
+    """Latents to images."""
+
+    def __call__(self, z: jax.Array, cond: Cond, *, train: bool) -> jax.Array:
+        """z float [B, D], cond {"label"?} -> images float32 [B, H, W, C] in [-1, 1]."""
+        ...
+
+
+class Critic(Protocol):
+    """Images to realness. Several logits for several scales or patches; features for matching losses."""
+
+    def __call__(self, x: jax.Array, cond: Cond, *, train: bool) -> tuple[list[jax.Array], list[jax.Array]]:
+        """x float [B, H, W, C] in [-1, 1] -> (logits, each float32 [B, ...]; features, each [B, ...])."""
+        ...
+
+
+class Denoiser(Protocol):
+    """The network inside a diffusion or flow-matching model."""
+
+    def __call__(self, x: jax.Array, time: dict[str, jax.Array], cond: Cond, *, train: bool) -> jax.Array:
+        """x [B, H, W, C]; time {"t": [B] the network's time embedding input, ...} -> prediction [B, H, W, C]."""
+        ...
+
+
+class Encoder(Protocol):
+    """Images to the parameters of a latent distribution."""
+
+    def __call__(self, x: jax.Array, cond: Cond, *, train: bool) -> tuple[jax.Array, jax.Array]:
+        """x float [B, H, W, C] in [-1, 1] -> (mean, log variance), each float32 [B, ...latent]."""
+        ...
+
+
+class Decoder(Protocol):
+    """Latents to the parameters of an image distribution."""
+
+    def __call__(self, z: jax.Array, cond: Cond, *, train: bool) -> jax.Array:
+        """z [B, ...latent] -> distribution parameters float32 [B, H, W, C * parameters per channel]."""
+        ...

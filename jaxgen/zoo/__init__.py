@@ -1,0 +1,1 @@
+"""config -> Method, data, networks, by explicit tables."""

@@ -1,0 +1,42 @@
+"""Network names -> network files. The table is explicit; a file is imported when its network is asked for."""
+
+import dataclasses
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+import jax.numpy as jnp
+
+from jaxgen.core import UserError, choose, suggest
+from jaxgen.nets.roles import Net, functional
+
+NETS = {
+    # name in a config: module and class. Generators and critics:
+    # denoisers:
+    # encoders and decoders:
+}
+
+
+def build(section: Mapping[str, Any], where: str, **implied: Any) -> Net:
+    """The network of a config section {"name": ..., **fields of its linen module}.
+
+    Args:
+      where: the section's name in the config, for messages ("nets.generator").
+      implied: values the module gets if it has such a field and the section leaves it out (image_shape, classes,
+        axis_name).
+
+    Raises:
+      UserError: unknown network or unknown field; the nearest is named.
+    """
+    settings = dict(section)
+    name = settings.pop("name")
+    module_name, class_name = choose(NETS, name, f"network in {where}.name").split(":")
+    cls = getattr(importlib.import_module(module_name), class_name)
+    fields = {field.name for field in dataclasses.fields(cls)} - {"parent", "name"}
+    for key in settings:
+        if key not in fields:
+            raise UserError(f"Network {name!r} has no setting {key!r} ({where}.{key}).{suggest(key, fields)}")
+    given = {key: value for key, value in implied.items() if key in fields} | settings
+    if isinstance(given.get("dtype"), str):
+        given["dtype"] = jnp.dtype(given["dtype"])
+    return functional(cls(**given))
