@@ -10,10 +10,14 @@ import jax.numpy as jnp
 from jaxgen.core import UserError, choose, suggest
 from jaxgen.nets.roles import Net, functional
 
-NETS = {
+NETS: dict[str, str] = {
     # name in a config: module and class. Generators and critics:
     # denoisers:
     # encoders and decoders:
+    "vae_mlp_encoder": "jaxgen.nets.vae.mlp:MLPEncoder",
+    "vae_mlp_decoder": "jaxgen.nets.vae.mlp:MLPDecoder",
+    "vae_conv_encoder": "jaxgen.nets.vae.conv:ConvEncoder",
+    "vae_conv_decoder": "jaxgen.nets.vae.conv:ConvDecoder",
 }
 
 

@@ -1,0 +1,283 @@
+"""The command line: `jaxgen train | sample | run | evaluate | zoo | config | data`. Heavy imports wait for the command."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from jaxgen import __version__
+from jaxgen.core.errors import UserError
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top = argparse.ArgumentParser(
+        prog="jaxgen", description="A functional model zoo for image and video generation in JAX and Flax."
+    )
+    top.add_argument("--version", action="version", version=f"jaxgen {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    def command(name, run, help, **kwargs):
+        sub = commands.add_parser(name, help=help, description=help, **kwargs)
+        sub.set_defaults(run=run)
+        return sub
+
+    sub = command("train", _train, "Train a config, or go on with the run in --workdir.")
+    sub.add_argument("config", metavar="CONFIG", help="a name of `jaxgen zoo`, or a path to a config file")
+    sub.add_argument("overrides", metavar="KEY=VALUE", nargs="*", help="e.g. train.steps=2000 optim.lr=1e-4")
+    sub.add_argument("--workdir", metavar="DIR", type=Path, help="the run's directory (default: runs/CONFIG)")
+    sub.add_argument("--quiet", action="store_true", help="no progress bar")
+
+    sub = command("sample", _sample, "Draw images from a trained model.")
+    _add_run(sub)
+    sub.add_argument("overrides", metavar="KEY=VALUE", nargs="*", help="sampler settings, e.g. sampler.steps=20")
+    sub.add_argument("-n", type=int, default=64, metavar="N", help="number of images (default: 64)")
+    sub.add_argument("--seed", type=int, default=0, help="image i depends on the seed and i alone (default: 0)")
+    sub.add_argument(
+        "--out", type=Path, metavar="PATH", help="grid.png, array.npz or a folder (default: RUN/samples.png)"
+    )
+    sub.add_argument("--label", metavar="L[,L...]", help="class of all images, or one for each")
+    sub.add_argument("--chunk", type=int, default=0, help="images per call of the compiled sampler")
+
+    sub = command("run", _run, "Run another task of a trained model: reconstruct, interpolate, inpaint, log_prob, ...")
+    _add_run(sub)
+    sub.add_argument("task", metavar="TASK", help="one of the model's tasks; an unknown one lists them")
+    sub.add_argument("overrides", metavar="KEY=VALUE", nargs="*", help="sampler settings, e.g. sampler.steps=20")
+    sub.add_argument(
+        "--input",
+        nargs="+",
+        default=[],
+        metavar="FILES",
+        help="images, folders, .npz, test:8 (held-out images), or NAME=FILE for one of several inputs",
+    )
+    sub.add_argument("-n", type=int, default=0, help="number of examples for tasks without inputs")
+    sub.add_argument("--seed", type=int, default=0)
+    sub.add_argument("--out", type=Path, metavar="PATH", help="as for sample; .json or .npz for numbers")
+
+    sub = command("evaluate", _evaluate, "Judge a trained model: samples against held-out images, likelihoods.")
+    _add_run(sub)
+    sub.add_argument("overrides", metavar="KEY=VALUE", nargs="*", help="sampler settings, e.g. sampler.steps=20")
+    sub.add_argument("-n", type=int, default=0, help="number of samples (default: the config's eval.samples)")
+    sub.add_argument("--seed", type=int, default=0)
+    sub.add_argument("--judge", metavar="RUN", help="a classifier run (default: the one of the data set)")
+    sub.add_argument("--out", type=Path, metavar="FILE", help="default: RUN/card.json")
+
+    sub = command("zoo", _zoo, "List every config: family, paper, score.")
+    sub.add_argument("family", nargs="?", default="", help="only this family")
+    sub.add_argument("--parameters", action="store_true", help="count parameters (a few seconds)")
+
+    sub = command("config", _config, "Print the full tree of a config.")
+    sub.add_argument("config", metavar="CONFIG")
+    sub.add_argument("overrides", metavar="KEY=VALUE", nargs="*")
+
+    sub = commands.add_parser(
+        "data", help="Prepare and look at data sets.", description="Prepare and look at data sets."
+    )
+    kinds = sub.add_subparsers(dest="data_command", metavar="COMMAND", required=True)
+    sub = kinds.add_parser("prepare", help="Prepare a tensorflow-datasets data set for random access.")
+    sub.add_argument("name", metavar="NAME", help="e.g. mnist")
+    sub.add_argument("--data-dir", type=Path, help="where prepared data sets live")
+    sub.add_argument("--manual-dir", type=Path, help="folder with the official files (default: $JAXGEN_DATA/NAME)")
+    sub.set_defaults(run=_data_prepare)
+    sub = kinds.add_parser("show", help="Draw a contact sheet of a data set.")
+    sub.add_argument("name", metavar="NAME", help="a data set, a folder or archive of images, or a CONFIG")
+    sub.add_argument("overrides", metavar="KEY=VALUE", nargs="*", help="e.g. data.size=32")
+    sub.add_argument("--split", default="train", choices=("train", "test"))
+    sub.add_argument("--out", type=Path, help="default: NAME.png")
+    sub.set_defaults(run=_data_show)
+    return top
+
+
+def _add_run(sub) -> None:
+    sub.add_argument("rundir", metavar="RUN", help="a run's directory, or the name of the config that made runs/CONFIG")
+
+
+def _load(name: str, overrides: Sequence[str]):
+    """The run of a directory, or of runs/<config>, with sampler settings changed."""
+    from jaxgen import api
+
+    folder = Path(name)
+    if not folder.is_dir() and api.default_workdir(name).is_dir():
+        folder = api.default_workdir(name)
+    if not folder.is_dir():
+        raise UserError(f"There is no run at {name}; `jaxgen train CONFIG` makes one in runs/CONFIG.")
+    run = api.load(folder)
+    settings = {}
+    for item in overrides:
+        key, equals, value = item.partition("=")
+        if not equals or not key.startswith("sampler."):
+            raise UserError(f"{item!r}: only sampler.KEY=VALUE can be changed on a trained model.")
+        settings[key.removeprefix("sampler.")] = value
+    return run.with_sampler(**settings) if settings else run
+
+
+def _train(args) -> None:
+    from jaxgen import api
+
+    run = api.train(args.config, args.overrides, workdir=args.workdir, progress=not args.quiet)
+    print(
+        f"Trained {run.step} steps. Everything lies in {run.workdir}: samples/, metrics.jsonl, curve.png, checkpoints/"
+    )
+    if "sample" in run.tasks:
+        print(f"Draw more:  jaxgen sample {run.workdir} -n 64 --out samples.png")
+
+
+def _sample(args) -> None:
+    from jaxgen import api
+    from jaxgen.zoo import files
+
+    run = _load(args.rundir, args.overrides)
+    out = args.out or run.workdir / "samples.png"
+    labels = (
+        None if args.label is None else files._whole_numbers(args.label, run.method.tasks["sample"].inputs["label"])
+    )
+    if args.n < 1:
+        raise UserError(f"-n should be at least 1, not {args.n}.")
+    chunks = api.stream(
+        run, "sample", count=args.n, seed=args.seed, inputs=api.label_inputs(run, labels, args.n), chunk=args.chunk
+    )
+    written = _write_stream(chunks, out, args.n)
+    print(f"{args.n} images in {written}")
+
+
+def _write_stream(chunks, out: Path, total: int) -> Path:
+    """Write images as they come (a folder) or together (a grid, an array), with a progress bar."""
+    import numpy as np
+    from rich.progress import track
+
+    from jaxgen.zoo import files
+
+    kept, done = [], 0
+    with_bar = track(chunks, description="sampling", disable=not sys.stderr.isatty(), transient=True)
+    for part in with_bar:
+        images = part["image"]
+        if out.suffix:
+            kept.append(images)
+        else:
+            files.write_images(out, images, start=done)
+        done += len(images)
+    if kept:
+        files.write_images(out, np.concatenate(kept))
+    return out
+
+
+def _run(args) -> None:
+    import numpy as np
+
+    from jaxgen import api
+    from jaxgen.zoo import files
+
+    run = _load(args.rundir, args.overrides)
+    if args.task not in run.method.tasks:
+        raise UserError(f"This model has no task {args.task!r}; it has {', '.join(run.tasks)}.")
+    task = run.method.tasks[args.task]
+    inputs = files.read_inputs(task, args.input, lambda a, b: api.held_out(run, a, b))
+    count = max((len(value) for value in inputs.values()), default=args.n or 16)
+    outputs = api._joined(api.stream(run, args.task, count=count, seed=args.seed, inputs=inputs))
+    pictures = [name for name, spec in task.outputs.items() if spec.kind == "image"]
+    if pictures:
+        out = args.out or run.workdir / f"{args.task}.png"
+        files.write_images(out, outputs[pictures[0]])
+    else:
+        out = args.out or run.workdir / f"{args.task}.json"
+        files.write_values(out, outputs)
+        for name, value in outputs.items():
+            if value.ndim == 1:
+                error = np.std(value, dtype=np.float64) / np.sqrt(len(value))
+                print(f"{name}: mean {np.mean(value, dtype=np.float64):.4f} +- {error:.4f} over {len(value)}")
+    print(f"{args.task} of {count} in {out}")
+
+
+def _evaluate(args) -> None:
+    from jaxgen import api
+    from jaxgen.zoo import evals
+
+    run = _load(args.rundir, args.overrides)
+    card = api.evaluate(run, n=args.n, seed=args.seed, judge=args.judge, out=args.out)
+    print(evals.table(card))
+
+
+def _zoo(args) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from jaxgen.zoo import configs
+
+    names = [name for name in configs.names() if name.startswith(args.family)]
+    if not names:
+        families = sorted({name.split("/")[0] for name in configs.names()})
+        raise UserError(f"There is no family {args.family!r}; there are {', '.join(families)}.")
+    table = Table("config", "paper", "score", box=None, pad_edge=False, show_lines=False)
+    if args.parameters:
+        table.add_column("parameters", justify="right")
+    for name in names:
+        facts = configs.facts(name)
+        row = [name, facts.get("paper", facts["title"]), facts.get("score", "")]
+        table.add_row(*row, *([f"{_parameters(name):,}"] if args.parameters else []))
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
+
+
+def _parameters(name: str) -> int:
+    from jaxgen import api
+
+    return api.parameters(name)
+
+
+def _config(args) -> None:
+    from jaxgen.zoo import configs
+
+    print(configs.docstring(args.config.partition(":")[0]))
+    print()
+    print(configs.load(args.config, args.overrides), end="")
+
+
+def _data_prepare(args) -> None:
+    from jaxgen import data
+
+    print(f"Prepared {args.name} in {data.prepare(args.name, data_dir=args.data_dir, manual_dir=args.manual_dir)}")
+
+
+def _data_show(args) -> None:
+    from jaxgen import data
+    from jaxgen.zoo import configs, defaults, files
+
+    if args.name in configs.names():
+        config = configs.load(args.name, args.overrides)
+    else:
+        config = defaults.base()
+        if Path(args.name).exists() or args.name.endswith(".zip"):
+            config.data.name, config.data.path = "folder", args.name
+        elif args.name.endswith((".npz", ".npy")):
+            config.data.name, config.data.path = "array", args.name
+        else:
+            config.data.name = args.name
+        configs.override(config, args.overrides)
+    sheet = data.contact_sheet(config.data, split=args.split)
+    out = args.out or Path(Path(args.name).name).with_suffix(".png")
+    try:
+        files._save(sheet, out)
+    except OSError as error:
+        raise UserError(f"{out} cannot be written: {error.strerror or error}.") from None
+    print(f"Contact sheet of {args.name} in {out}")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point. Returns the exit code: 0 done, 2 bad input (one sentence on stderr), 130 interrupted."""
+    args = parser().parse_args(argv)
+    # Compiled programs are kept between processes, so that a second start is fast; the user's own setting wins.
+    cache = os.environ.get("JAXGEN_CACHE", str(Path.home() / ".cache" / "jaxgen"))
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(cache) / "xla"))
+    try:
+        args.run(args)
+    except UserError as error:
+        print(f"jaxgen: {error}", file=sys.stderr)
+        return getattr(error, "exit_code", 2)
+    except KeyboardInterrupt:
+        print("jaxgen: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

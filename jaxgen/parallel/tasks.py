@@ -1,0 +1,58 @@
+"""Running a task over many examples: fixed-size padded chunks, one compiled program, any number of devices."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from jaxgen.core import Task, Weights
+
+Program = Callable[[Weights, jax.Array, jax.Array, dict[str, Any]], dict[str, Any]]
+
+
+def task_program(task: Task, mesh: Mesh | None = None) -> Program:
+    """The compiled form of a task: (weights, seed, indices [B], inputs) -> outputs, the batch split over `mesh`.
+
+    Example i is drawn with fold_in(key(seed), indices[i]), so it depends on the seed and its index alone.
+    """
+
+    def program(weights, seed, indices, inputs):
+        rng = jax.random.key(seed)
+        keys = jax.vmap(lambda i: jax.random.fold_in(rng, i))(indices)
+        return task.fn(weights, keys, inputs)
+
+    if mesh is None:
+        return jax.jit(program)
+    split = NamedSharding(mesh, PartitionSpec(tuple(mesh.axis_names)))
+    return jax.jit(program, in_shardings=(None, None, split, split), out_shardings=split)
+
+
+def run_task(
+    program: Program,
+    weights: Weights,
+    *,
+    seed: int,
+    count: int,
+    inputs: Mapping[str, np.ndarray] | None = None,
+    chunk: int = 64,
+    mesh: Mesh | None = None,
+    start: int = 0,
+) -> Iterator[dict[str, np.ndarray]]:
+    """Outputs of examples start ... start + count - 1, chunk by chunk, without the padding.
+
+    Args:
+      program: from `task_program`, with the same mesh.
+      inputs: name -> array whose first axis has length `count`.
+      chunk: examples per call; rounded up to a multiple of the devices. Results do not depend on it beyond rounding.
+    """
+    devices = mesh.size if mesh is not None else 1
+    chunk = -(-min(chunk, count) // devices) * devices
+    for first in range(0, count, chunk):
+        real = min(chunk, count - first)
+        rows = np.minimum(np.arange(first, first + chunk), count - 1)
+        part = {name: np.asarray(value)[rows] for name, value in (inputs or {}).items()}
+        outputs = program(weights, jnp.uint32(seed), jnp.asarray(start + rows, jnp.uint32), part)
+        yield {name: np.asarray(value)[:real] for name, value in outputs.items()}
