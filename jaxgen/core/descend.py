@@ -75,6 +75,6 @@ def descend(
         outputs = trees.strided_join(outputs)
 
     grads, (metrics, stats, memory) = replicas.mean((grads, means), axis)
-    metrics["grad_norm"] = optax.global_norm(grads)
+    metrics["grad_norm"] = optax.tree.norm(grads)
     updates, opt = tx.update(grads, opt, params)
     return optax.apply_updates(params, updates), opt, metrics, Aux(metrics, stats, memory, outputs)
