@@ -31,6 +31,28 @@ def constant_ema(decay: float) -> dict[str, Any]:
     return {"ema": {"kind": "constant", "decay": decay}}
 
 
+def adversarial(**changes: Any) -> ConfigDict:
+    """The `method` section of a GAN; see `jaxgen.methods.gan`. `penalty` may be given in part."""
+    section = ConfigDict(
+        dict(
+            name="gan",
+            objective="non_saturating",  # minimax, non_saturating, least_squares, wasserstein, hinge
+            penalty=dict(
+                name="none",  # none, gradient, r1, clip
+                weight=0.0,  # of gradient and r1
+                every=1,  # computed on every n-th step only
+                limit=0.0,  # of clip
+            ),
+            n_critic=1,  # critic moves per generator move
+            latent=100,
+            prior="normal",  # or uniform
+            conditional=False,  # generate by class
+        )
+    )
+    section.update(changes)
+    return section
+
+
 def base() -> ConfigDict:
     """The full tree: method, net or nets, data, optim, sampler, train, mesh, eval."""
     return ConfigDict(

@@ -12,6 +12,12 @@ from jaxgen.nets.roles import Net, functional
 
 NETS: dict[str, str] = {
     # name in a config: module and class. Generators and critics:
+    "mlp_generator": "jaxgen.nets.gan.mlp:MLPGenerator",
+    "mlp_critic": "jaxgen.nets.gan.mlp:MLPCritic",
+    "dcgan_generator": "jaxgen.nets.gan.dcgan:DCGANGenerator",
+    "dcgan_critic": "jaxgen.nets.gan.dcgan:DCGANCritic",
+    "sngan_generator": "jaxgen.nets.gan.sngan:SNGANGenerator",
+    "sngan_critic": "jaxgen.nets.gan.sngan:SNGANCritic",
     # denoisers:
     # encoders and decoders:
     "vae_mlp_encoder": "jaxgen.nets.vae.mlp:MLPEncoder",
