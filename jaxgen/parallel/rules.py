@@ -35,7 +35,8 @@ def shardings(state: Any, mesh: Mesh, rules: Rules = (), *, per_example: Sequenc
     """A `NamedSharding` for every leaf of `state` (arrays or `ShapeDtypeStruct`s). The first that applies:
 
     1. a leaf of `per_example` follows the batch on its first axis;
-    2. the first rule whose regex is found in the path; an axis of the leaf that a mesh axis does not divide stays whole;
+    2. the first rule whose regex is found in the path; an axis of the leaf that its mesh axis does not divide stays
+       whole;
     3. if the mesh has an fsdp axis above 1: the largest axis of the leaf that it divides, for leaves of at least
        `small` scalars;
     4. replicated.

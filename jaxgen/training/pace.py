@@ -1,0 +1,60 @@
+"""The rhythm of a run: which intervals fit together, and how fast the steps go by."""
+
+import contextlib
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from jaxgen.core import UserError
+
+
+def check(settings: Mapping[str, Any]) -> None:
+    """Every interval must end where a call of `steps_per_call` steps ends.
+
+    Raises:
+      UserError: naming the setting and the nearest values that fit.
+    """
+    call = settings["steps_per_call"]
+    if call < 1:
+        raise UserError(f"train.steps_per_call is {call}; it must be at least 1.")
+    for name in ("steps", "checkpoint_every", "sample_every", "log_every"):
+        value = settings[name]
+        if value < 0 or (name in ("steps", "log_every") and value == 0):
+            raise UserError(f"train.{name} is {value}; it must be positive.")
+        if value % call:
+            near = [x for x in (value // call * call, -(-value // call) * call) if x]
+            raise UserError(
+                f"train.{name} = {value} is not a multiple of train.steps_per_call = {call}; "
+                f"use {' or '.join(map(str, near))}."
+            )
+
+
+class Pace:
+    """Steps per second, not counting compilation, saving and drawing."""
+
+    def __init__(self, step: int):
+        self._begun = time.monotonic()
+        self.restart(step)
+
+    @property
+    def total(self) -> float:
+        """Seconds since the run (or its continuation) began, everything counted."""
+        return time.monotonic() - self._begun
+
+    def restart(self, step: int) -> None:
+        """Measure from here."""
+        self._step, self._since, self._idle = step, time.monotonic(), 0.0
+
+    def rate(self, step: int) -> float:
+        """Steps per second since the last restart or call; 0.0 if no step was measured. Measures from here on."""
+        passed = time.monotonic() - self._since - self._idle
+        made = step - self._step
+        self.restart(step)
+        return made / passed if made and passed > 0 else 0.0
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Time in here does not count."""
+        begun = time.monotonic()
+        yield
+        self._idle += time.monotonic() - begun
