@@ -1,0 +1,8 @@
+"""Floor 1: data sets as pure functions of the step."""
+
+from jaxgen.data import text
+from jaxgen.data.info import Info
+from jaxgen.data.loading import BUILTIN, Data, load
+from jaxgen.data.pictures import contact_sheet
+
+__all__ = ["BUILTIN", "Data", "Info", "contact_sheet", "load", "text"]

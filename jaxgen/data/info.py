@@ -13,10 +13,18 @@ class Info(NamedTuple):
     """Class names in label order; empty without labels."""
     sizes: dict[str, int] = {}
     """Split -> number of examples."""
+    text: int = 0
+    """Bytes per caption (see `jaxgen.data.text`); 0 without captions."""
 
     def to_dict(self) -> dict[str, Any]:
         return {**self._asdict(), "image": list(self.image), "classes": list(self.classes)}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "Info":
-        return cls(data["name"], tuple(data["image"]), tuple(data["classes"]), dict(data["sizes"]))
+        return cls(
+            data["name"],
+            tuple(data["image"]),
+            tuple(data["classes"]),
+            dict(data["sizes"]),
+            data.get("text", 0),
+        )

@@ -71,7 +71,8 @@ def base() -> ConfigDict:
                 pad=0,  # pixels added on each side after resizing
                 flip=False,  # random left-right flip in training
                 random_crop=0,  # random crop of this many pixels after reflect padding; 0 is off
-                workers=0,  # reader processes for sets too large for memory
+                workers=0,  # reader threads for sets too large for memory
+                memory_mb=2048,  # splits up to this size are decoded once and kept in memory
             ),
             optim=optimizer(),
             sampler={},

@@ -1,0 +1,68 @@
+"""The keys of `config.data`, checked once."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jaxgen.core import UserError, suggest
+
+RESIZES = ("crop", "stretch", "pad")
+
+
+class Settings(NamedTuple):
+    """`config.data` with every key present; the meanings stand in `jaxgen.zoo.defaults`."""
+
+    name: str = "digits"
+    path: str = ""
+    train: str = "train"
+    test: str = "test"
+    size: int = 0
+    resize: str = "crop"
+    channels: int = 0
+    background: int = 255
+    pad: int = 0
+    flip: bool = False
+    random_crop: int = 0
+    workers: int = 0
+    memory_mb: int = 2048
+
+
+def parse(section: Mapping[str, Any]) -> Settings:
+    """Settings from a config section.
+
+    Raises:
+      UserError: an unknown key, or a value out of range.
+    """
+    given = dict(section)
+    for key in given:
+        if key not in Settings._fields:
+            raise UserError(f"Unknown key data.{key}.{suggest(str(key), Settings._fields)}")
+    settings = Settings(**given)
+    if settings.resize not in RESIZES:
+        raise UserError(f"data.resize is {settings.resize!r}.{suggest(str(settings.resize), RESIZES)}")
+    if settings.channels not in (0, 1, 3):
+        raise UserError(f"data.channels is {settings.channels}; it must be 1 (grey), 3 (RGB) or 0 (as stored).")
+    if not 0 <= settings.background <= 255:
+        raise UserError(f"data.background is {settings.background}; it must be a grey level from 0 to 255.")
+    for key in ("size", "pad", "random_crop", "workers", "memory_mb"):
+        if getattr(settings, key) < 0:
+            raise UserError(f"data.{key} is {getattr(settings, key)}; it must not be negative.")
+    return settings
+
+
+def find(path: str, what: str) -> Path:
+    """An existing file or folder: `path` itself, else the same below the folder named by JAXGEN_DATA.
+
+    Raises:
+      UserError: `path` is empty, or nothing is there.
+    """
+    if not path:
+        raise UserError(f"data.path is empty; set it to {what}.")
+    root = os.environ.get("JAXGEN_DATA", "")
+    tried = [Path(path).expanduser()] + ([Path(root) / path] if root else [])
+    for candidate in tried:
+        if candidate.exists():
+            return candidate
+    hint = "" if root else " (JAXGEN_DATA is not set)"
+    raise UserError(f"data.path: found neither {' nor '.join(map(str, tried))}{hint}; it must be {what}.")
