@@ -1,0 +1,35 @@
+"""Moving between space and channels, and the simplest resampling. Images are [B, H, W, C]."""
+
+import jax
+import jax.numpy as jnp
+
+
+def space_to_depth(x: jax.Array, size: int) -> jax.Array:
+    """[B, H, W, C] -> [B, H / size, W / size, size * size * C]; the identity for size 1.
+
+    Raises:
+      ValueError: `size` does not divide H and W.
+    """
+    b, h, w, c = x.shape
+    if h % size or w % size:
+        raise ValueError(f"{h}x{w} pixels do not divide into {size}x{size} patches")
+    x = x.reshape(b, h // size, size, w // size, size, c)
+    return x.transpose(0, 1, 3, 2, 4, 5).reshape(b, h // size, w // size, size * size * c)
+
+
+def depth_to_space(x: jax.Array, size: int) -> jax.Array:
+    """The inverse of `space_to_depth`."""
+    b, h, w, c = x.shape
+    x = x.reshape(b, h, w, size, size, c // size**2)
+    return x.transpose(0, 1, 3, 2, 4, 5).reshape(b, h * size, w * size, c // size**2)
+
+
+def nearest_up(x: jax.Array, size: int = 2) -> jax.Array:
+    """Every pixel repeated size x size times."""
+    return jnp.repeat(jnp.repeat(x, size, axis=1), size, axis=2)
+
+
+def mean_down(x: jax.Array, size: int = 2) -> jax.Array:
+    """Means of size x size blocks; `size` divides H and W."""
+    b, h, w, c = x.shape
+    return x.reshape(b, h // size, size, w // size, size, c).mean(axis=(2, 4))
