@@ -115,8 +115,8 @@ SAMPLER: dict[str, Any] = dict(
     temperature=1.0,  # standard deviation of the latents of `sample`
     steps=8,  # images in a row of `interpolate` and `traverse`
     span=2.5,  # `traverse` walks each latent from -span to span
-    dims=(),  # which latents; () takes the `rows` that say most about the given image
-    rows=8,
+    dims=(),  # which latents; () takes those that say most about the given image
+    rows=8,  # and so many of them
     importance=100,  # samples of the bound in `log_prob`
     chunk=10,  # of which so many are decoded at a time
 )

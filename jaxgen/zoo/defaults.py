@@ -53,6 +53,42 @@ def adversarial(**changes: Any) -> ConfigDict:
     return section
 
 
+def variational(**changes: Any) -> ConfigDict:
+    """The `method` section of a VAE; see `jaxgen.methods.vae`. `likelihood` is {"name", ...its settings}."""
+    section = ConfigDict(
+        dict(
+            name="vae",
+            latent=16,  # channels of a latent
+            conditional=False,  # tell both networks the label
+            beta=1.0,  # weight of the KL term
+            free_bits=0.0,  # nats per latent channel that cost nothing
+            warmup=0,  # steps over which the KL term comes in
+            samples=1,  # above 1: train on the importance-weighted bound
+        )
+    )
+    section.likelihood = changes.pop("likelihood", {"name": "bernoulli", "binarize": True})
+    section.update(changes)
+    return section
+
+
+def variational_sampler(**changes: Any) -> ConfigDict:
+    """The `sampler` section of a VAE: the settings of its tasks, see `jaxgen.methods.vae.SAMPLER`."""
+    section = ConfigDict(
+        dict(
+            mean=True,  # show the likelihood's mean; false draws pixels from it
+            temperature=1.0,  # standard deviation of the latents of `sample`
+            steps=8,  # images in a row of `interpolate` and `traverse`
+            span=2.5,  # `traverse` walks each latent from -span to span
+            dims=(),  # which latents; () takes those that say most about the given image
+            rows=8,  # and so many of them
+            importance=100,  # samples of the bound in `log_prob`
+            chunk=10,  # of which so many are decoded at a time
+        )
+    )
+    section.update(changes)
+    return section
+
+
 def base() -> ConfigDict:
     """The full tree: method, net or nets, data, optim, sampler, train, mesh, eval."""
     return ConfigDict(

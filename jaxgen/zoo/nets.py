@@ -19,6 +19,8 @@ NETS: dict[str, str] = {
     "sngan_generator": "jaxgen.nets.gan.sngan:SNGANGenerator",
     "sngan_critic": "jaxgen.nets.gan.sngan:SNGANCritic",
     # denoisers:
+    "unet": "jaxgen.nets.diffusion.unet:UNet",
+    "mlp_denoiser": "jaxgen.nets.diffusion.mlp:MLP",
     # encoders and decoders:
     "vae_mlp_encoder": "jaxgen.nets.vae.mlp:MLPEncoder",
     "vae_mlp_decoder": "jaxgen.nets.vae.mlp:MLPDecoder",
