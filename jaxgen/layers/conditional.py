@@ -35,7 +35,7 @@ class Norm(nn.Module):
         if kind == "none":
             return x.astype(self.dtype)
         if kind == "batch":
-            norm = nn.BatchNorm(
+            norm: nn.Module = nn.BatchNorm(
                 use_running_average=not train,
                 momentum=0.9,
                 epsilon=1e-5,

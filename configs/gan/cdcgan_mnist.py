@@ -1,0 +1,38 @@
+"""Conditional DCGAN on MNIST: labels embedded in the latent and as an image channel
+
+Paper: Mirza and Osindero 2014, https://arxiv.org/abs/1411.1784
+Command: jaxgen train gan/cdcgan_mnist
+Hardware: 2 CPU cores
+Time: not measured yet
+Score: not measured yet
+"""
+
+from ml_collections import ConfigDict
+
+from jaxgen.zoo.defaults import adversarial, base, constant_ema, optimizer
+
+
+def get_config(arg: str = "") -> ConfigDict:
+    c = base()
+    c.data.name = "mnist"
+    c.method = adversarial(latent=64, conditional=True)
+    c.nets = ConfigDict(
+        dict(
+            generator=dict(name="dcgan_generator", widths=(64, 32)),
+            discriminator=dict(name="dcgan_critic", widths=(32, 64), conditioning="concat"),
+        )
+    )
+    c.optim = ConfigDict(
+        dict(
+            generator=optimizer(lr=2e-4, b1=0.5, ema=constant_ema(0.999)),
+            discriminator=optimizer(lr=2e-4, b1=0.5),
+        )
+    )
+    c.sampler = ConfigDict(dict(interpolation=8))
+    c.train.update(steps=12000, batch_size=64, sample_every=1000, checkpoint_every=1000)
+    if arg == "smoke":
+        c.train.update(steps=3, batch_size=8, samples=8)
+        c.data.update(name="digits")
+        c.nets.generator.widths = (8, 4)
+        c.nets.discriminator.widths = (4, 8)
+    return c

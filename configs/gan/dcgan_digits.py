@@ -1,0 +1,36 @@
+"""DCGAN on 8x8 digits, with the R1 penalty and averaged weights
+
+Paper: Radford et al. 2016, https://arxiv.org/abs/1511.06434; R1 from Mescheder et al. 2018, https://arxiv.org/abs/1801.04406
+Command: jaxgen train gan/dcgan_digits
+Hardware: 2 CPU cores
+Time: not measured yet
+Score: not measured yet
+"""
+
+from ml_collections import ConfigDict
+
+from jaxgen.zoo.defaults import adversarial, base, constant_ema, optimizer
+
+
+def get_config(arg: str = "") -> ConfigDict:
+    c = base()
+    c.method = adversarial(latent=32, penalty=dict(name="r1", weight=0.05))
+    c.nets = ConfigDict(
+        dict(
+            generator=dict(name="dcgan_generator", widths=(128, 64)),
+            discriminator=dict(name="dcgan_critic", widths=(64, 128), norm="none"),
+        )
+    )
+    c.optim = ConfigDict(
+        dict(
+            generator=optimizer(lr=1e-3, b1=0.0, b2=0.99, ema=constant_ema(0.999)),
+            discriminator=optimizer(lr=1e-3, b1=0.0, b2=0.99),
+        )
+    )
+    c.sampler = ConfigDict(dict(interpolation=8))
+    c.train.update(steps=6000, batch_size=64, sample_every=1000, checkpoint_every=1000)
+    if arg == "smoke":
+        c.train.update(steps=3, batch_size=8, samples=8)
+        c.nets.generator.widths = (8, 4)
+        c.nets.discriminator.widths = (4, 8)
+    return c

@@ -1,0 +1,41 @@
+"""The small DCGAN that tutorials train on MNIST, for comparing training speed across frameworks
+
+Paper: Radford et al. 2016, https://arxiv.org/abs/1511.06434
+Command: jaxgen train gan/dcgan_tutorial_mnist
+Hardware: 2 CPU cores
+Time: not measured yet
+Score: not measured yet
+
+Layers: z = 100, a dense layer to 7x7x128, two 128-channel 5x5 transposed convolutions of stride 2 and a 5x5 convolution
+to the image; two 128-channel 5x5 convolutions of stride 2 and a dense layer in the critic; batch 64, Adam 2e-4.
+"""
+
+from ml_collections import ConfigDict
+
+from jaxgen.zoo.defaults import adversarial, base, optimizer
+
+
+def get_config(arg: str = "") -> ConfigDict:
+    c = base()
+    c.data.name = "mnist"
+    c.method = adversarial(latent=100)
+    c.nets = ConfigDict(
+        dict(
+            generator=dict(name="dcgan_generator", widths=(128, 128, 128), kernel=5, last_stride=1),
+            discriminator=dict(name="dcgan_critic", widths=(128, 128), kernel=5),
+        )
+    )
+    c.optim = ConfigDict(
+        dict(
+            generator=optimizer(lr=2e-4, b1=0.5),
+            discriminator=optimizer(lr=2e-4, b1=0.5),
+        )
+    )
+    c.sampler = ConfigDict(dict(interpolation=8))
+    c.train.update(steps=20000, batch_size=64, sample_every=1000, checkpoint_every=1000)
+    if arg == "smoke":
+        c.train.update(steps=3, batch_size=8, samples=8)
+        c.data.update(name="digits")
+        c.nets.generator.widths = (8, 4, 4)
+        c.nets.discriminator.widths = (4, 8)
+    return c

@@ -1,0 +1,75 @@
+"""Strided convolutions against XLA's own derivatives of the plain convolution, to third order."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+
+from jaxgen.ops import strided
+
+
+def plain(x, w, stride=2):
+    return lax.conv_general_dilated(x, w, (stride, stride), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+
+
+def draw(seed, *shape):
+    return jax.random.normal(jax.random.key(seed), shape)
+
+
+@pytest.mark.parametrize(("kernel", "stride"), [(4, 2), (5, 2), (3, 1), (1, 1)])
+def test_down_and_up_are_the_convolution_and_its_adjoint(kernel, stride):
+    x, w, y = draw(0, 2, 8, 8, 3), draw(1, kernel, kernel, 3, 4), draw(2, 2, 8 // stride, 8 // stride, 4)
+    np.testing.assert_allclose(strided.down(x, w, stride), plain(x, w, stride), rtol=1e-5, atol=1e-5)
+    up = strided.up(y, w, stride)
+    assert up.shape == x.shape
+    # <down(x), y> = <x, up(y)>
+    np.testing.assert_allclose(jnp.vdot(plain(x, w, stride), y), jnp.vdot(x, up), rtol=1e-4)
+
+
+def test_up_is_laxs_transposed_convolution_with_a_flipped_kernel():
+    y, w = draw(0, 2, 4, 4, 5), draw(1, 4, 4, 3, 5)
+    theirs = lax.conv_transpose(y, w, (2, 2), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"), transpose_kernel=True)
+    np.testing.assert_allclose(strided.up(y, w), theirs, rtol=1e-5, atol=1e-5)
+
+
+def test_first_derivatives_are_those_of_the_plain_convolution():
+    x, w, g = draw(0, 2, 6, 6, 2), draw(1, 5, 5, 2, 3), draw(2, 2, 3, 3, 3)
+    ours = jax.vjp(strided.down, x, w)[1](g)
+    theirs = jax.vjp(plain, x, w)[1](g)
+    for a, b in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
+
+
+def test_a_penalty_on_the_input_gradient_has_the_same_weight_gradient():
+    x, w, v = draw(0, 2, 6, 6, 2), draw(1, 4, 4, 2, 3), draw(2, 4, 4, 3, 2)
+
+    def penalty(conv):
+        def critic(x, w, v):
+            return jnp.sum(jnp.tanh(conv(jnp.tanh(conv(jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0))), w)), v)))
+
+        def squared(w, v):
+            return jnp.sum(jax.grad(critic)(x, w, v) ** 2)
+
+        return jax.grad(squared, (0, 1))(w, v)
+
+    for a, b in zip(penalty(strided.down), penalty(plain), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3)
+
+
+def test_second_derivatives_of_up():
+    y, w = draw(0, 1, 3, 3, 2), draw(1, 4, 4, 1, 2)
+
+    def other(y, w):
+        return lax.conv_transpose(
+            y, w, (2, 2), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"), transpose_kernel=True
+        )
+
+    def curvature(up):
+        def energy(y, w):
+            return jnp.sum(jnp.sin(up(y, w)))
+
+        return jax.grad(lambda y, w: jnp.sum(jax.grad(energy)(y, w) ** 2), (0, 1))(y, w)
+
+    for a, b in zip(curvature(strided.up), curvature(other), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
