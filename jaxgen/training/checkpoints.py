@@ -3,11 +3,6 @@
 Layout of a step: one item per part of the state (params, opt, ema, stats, memory, clock), so that sampling reads the
 weights without the optimizer, and `meta`, which lists every leaf with its dtype, shape and fingerprint. Frozen networks
 are not saved; their fingerprints are, and a restore insists on the same networks.
-
-Fingerprint of a leaf with bits b_i (as uint32) at flat position i, with sums and products modulo 2^32:
-    (1)  f = sum_i mix(b_i xor (i * 0x9E3779B1))
-mix is the finalizer of MurmurHash3 (Appleby), a bijection: one changed element always changes f. The sum does not
-depend on order, so f is the same for every sharding.
 """
 
 import contextlib
@@ -19,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
 from jaxgen.core import State, UserError
+from jaxgen.training.fingerprints import fingerprints
+from jaxgen.training.window import Diverged
 
 FORMAT = 1
 CLOCK = "clock"
@@ -32,34 +28,6 @@ BROKEN = "broken-"
 """Prefix of folders set aside because they could not be restored."""
 
 
-def _bits(x: jax.Array) -> jax.Array:
-    if jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
-        x = jax.random.key_data(x)
-    if x.dtype == jnp.bool_:
-        x = x.astype(jnp.uint8)
-    if jnp.issubdtype(x.dtype, jnp.complexfloating):
-        x = jnp.stack([x.real, x.imag], axis=-1)
-    width = {1: jnp.uint8, 2: jnp.uint16, 4: jnp.uint32, 8: jnp.uint32}[x.dtype.itemsize]
-    return jax.lax.bitcast_convert_type(x, width).astype(jnp.uint32)
-
-
-@jax.jit
-def fingerprints(tree: Any) -> list[jax.Array]:
-    """Eq. (1) for every leaf: () uint32 each."""
-
-    def one(x):
-        bits = _bits(x)
-        place = jnp.zeros(bits.shape, jnp.uint32)
-        for axis, size in enumerate(bits.shape):
-            place = place * jnp.uint32(size) + jax.lax.broadcasted_iota(jnp.uint32, bits.shape, axis)
-        h = bits ^ (place * jnp.uint32(0x9E3779B1))
-        h = (h ^ (h >> 16)) * jnp.uint32(0x85EBCA6B)
-        h = (h ^ (h >> 13)) * jnp.uint32(0xC2B2AE35)
-        return jnp.sum(h ^ (h >> 16), dtype=jnp.uint32)
-
-    return [one(leaf) for leaf in jax.tree.leaves(tree)]
-
-
 def _describe(tree: Any) -> dict[str, list]:
     """path -> [dtype, shape] for every leaf, in the order of the leaves."""
     paths = jax.tree_util.tree_leaves_with_path(tree)
@@ -68,9 +36,8 @@ def _describe(tree: Any) -> dict[str, list]:
 
 
 def _table(tree: Any) -> dict[str, list]:
-    """path -> [dtype, shape, fingerprint]."""
-    values = jax.device_get(fingerprints(tree))
-    return {name: [*kind, int(value)] for (name, kind), value in zip(_describe(tree).items(), values)}
+    """path -> [dtype, shape, fingerprint, are all elements finite]."""
+    return {name: [*kind, *row] for (name, kind), row in zip(_describe(tree).items(), zip(*fingerprints(tree)))}
 
 
 def _parts(state: State) -> dict[str, Any]:
@@ -93,6 +60,7 @@ class Checkpoints:
         self._manager: Any = None
         self._writing = False
         self._last: int | None = None
+        self._frozen: dict[str, list] | None = None
         self._pending: int | None = None
 
     def __enter__(self) -> "Checkpoints":
@@ -113,9 +81,9 @@ class Checkpoints:
         return sorted(int(entry.name) for entry in self.folder.iterdir() if entry.is_dir() and entry.name.isdecimal())
 
     def last(self) -> int | None:
-        """The newest step that has a folder, once a save under way has ended."""
+        """The newest step known to be good: saved or restored here, or else the newest that has a folder."""
         self.wait()
-        return next(reversed(self.steps()), None)
+        return next(reversed(self.steps()), None) if self._last is None else self._last
 
     def items(self, step: int) -> list[str]:
         """Names of the items saved at a step."""
@@ -128,19 +96,19 @@ class Checkpoints:
         """Start saving `state` in the background; its buffers may be donated as soon as this returns.
 
         Raises:
+          Diverged: weights are not finite; such a state is not saved.
           UserError: this save, or the one before it, could not be written.
         """
         if step == self._last:
             return
         self.wait()
         parts = _parts(state)
-        # JSON keeps the order, and with it the order in which leaves are compared.
-        meta = {
-            "format": FORMAT,
-            "step": step,
-            "leaves": {name: _table(part) for name, part in parts.items()},
-            "frozen": _table(state.frozen),
-        }
+        tables = {name: _table(part) for name, part in parts.items()}
+        for path, (*_, fine) in tables.get("params", {}).items():
+            if not fine:
+                raise Diverged(step, f"params/{path}", self.last())
+        self._frozen = _table(state.frozen) if self._frozen is None else self._frozen
+        meta = {"format": FORMAT, "step": step, "leaves": tables, "frozen": self._frozen}
         import orbax.checkpoint as ocp
 
         args = {name: ocp.args.StandardSave(part) for name, part in parts.items()}
@@ -242,6 +210,7 @@ class Checkpoints:
                 continue
             for sentence in problems:
                 on_fallback(f"{sentence} Using the checkpoint of step {step} instead.")
+            self._last = step
             return step, state
         if steps:
             raise UserError(
@@ -389,14 +358,3 @@ def _reason(error: BaseException) -> str:
         return "files are missing"
     line = next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)
     return line if len(line) <= 120 else line[:117] + "..."
-
-
-def finite(tree: Any) -> bool:
-    """Are all floating leaves finite?"""
-    return bool(_finite(tree))
-
-
-@jax.jit
-def _finite(tree: Any) -> jax.Array:
-    leaves = [x for x in jax.tree.leaves(tree) if jnp.issubdtype(x.dtype, jnp.inexact)]
-    return jnp.all(jnp.array([jnp.all(jnp.isfinite(x)) for x in leaves] or [True]))

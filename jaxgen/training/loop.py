@@ -11,12 +11,12 @@ import numpy as np
 from jaxgen.core import Method, State, UserError
 from jaxgen.parallel import Strategy
 from jaxgen.training import records as run_records
-from jaxgen.training.checkpoints import Checkpoints, finite
+from jaxgen.training.checkpoints import Checkpoints
 from jaxgen.training.pace import Pace, check
 from jaxgen.training.prefetch import prefetch
 from jaxgen.training.screen import Screen
 from jaxgen.training.stop import Interrupted, Stop
-from jaxgen.training.window import Diverged, Window
+from jaxgen.training.window import Window
 from jaxgen.training.writers import Writer
 
 
@@ -136,8 +136,6 @@ def fit(
                     )
             with pace.paused():
                 if saves or number:
-                    if not finite(state.params):
-                        raise Diverged(done, "params", store.last())
                     store.save(done, state)
                 if draws and draw and not (number and not last):
                     draw(state, done)
