@@ -3,6 +3,7 @@
 import logging
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +30,7 @@ def open(settings: Settings) -> Source:
     path = find(settings.path, "a .npy or .npz file of uint8 images")
     held = _read(path)
     named = {split: _pair(held, split) for split in SPLITS}
-    pairs: dict[str, tuple] = {split: pair for split, pair in named.items() if pair}
+    pairs: dict[str, tuple[Any, Any]] = {split: pair for split, pair in named.items() if pair}
     if not pairs:
         pair = _pair(held, "")
         if pair is None:

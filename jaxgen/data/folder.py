@@ -167,9 +167,7 @@ def _check_sizes(settings: Settings, path: Path, headers: dict[str, Header]) -> 
     for name, header in headers.items():
         if header.size != headers[first].size:
             sizes = [f"{each} is {headers[each].size[0]}x{headers[each].size[1]}" for each in (first, name)]
-            raise UserError(
-                f"The images of {path} differ in size ({', '.join(sizes)}); set data.size, e.g. data.size=64."
-            )
+            raise UserError(f"The images of {path} differ in size ({', '.join(sizes)}); set data.size, e.g. to 64.")
 
 
 def _captions(read: Read, prefix: str) -> dict[str, str]:
@@ -185,7 +183,7 @@ def _captions(read: Read, prefix: str) -> dict[str, str]:
 
 
 def _lazy(names: Sequence[str], decode: Callable[[str], np.ndarray | None], extra: Examples) -> Split:
-    """Decoded batch by batch. A file that turns out damaged is replaced by the next readable one, the same each time."""
+    """Decoded batch by batch. A file that turns out damaged is always replaced by the next readable one."""
     warned: set[str] = set()
 
     def one(index: int) -> np.ndarray:

@@ -36,7 +36,9 @@ class Data(NamedTuple):
 
 def open_source(settings: Settings) -> Source:
     """The source that `settings.name` names."""
-    return BUILTIN.get(settings.name, prepared.open)(settings)
+    if settings.name in BUILTIN:
+        return BUILTIN[settings.name](settings)
+    return prepared.open(settings, tuple(BUILTIN))
 
 
 def load(section: Mapping[str, Any]) -> Data:

@@ -4,15 +4,22 @@ A split is a size and a pure function `gather`; everything above it (slices, shu
 arithmetic. Sources apply the deterministic transforms themselves, so `gather` returns what a model sees.
 """
 
+import logging
+import os
 import re
 import threading
+import uuid
+import zipfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from jaxgen.core import UserError, suggest
+from jaxgen.core import UserError
+
+logger = logging.getLogger(__name__)
 
 Examples = dict[str, np.ndarray]
 """Leaves lead with the number of examples: "image" uint8 [n, H, W, C], "label" int32 [n], "text" uint8 [n, L]."""
@@ -68,26 +75,65 @@ def join(splits: Sequence[Split]) -> Split:
     return Split(int(ends[-1]), gather, all(split.ready for split in splits))
 
 
-def in_memory(split: Split, limit: int, chunk: int = 512) -> Split:
-    """`split`, read once on first use and then kept, if all of it takes at most `limit` bytes."""
+def in_memory(split: Split, limit: int, *, chunk: int = 512, file: Path | None = None) -> Split:
+    """`split`, read once on first use and then kept, if all of it takes at most `limit` bytes.
+
+    Args:
+      file: an .npz that keeps it for later programs; whoever names it makes sure that it is about the same examples.
+    """
     if split.ready or not split.size:
         return split
     one = split.gather(np.zeros(1, np.int64))
     if split.size * sum(values.nbytes for values in one.values()) > limit:
         return split
-    lock, kept = threading.Lock(), {}
+    lock = threading.Lock()
+    kept: Examples = {}
+
+    def read() -> Examples:
+        stored = _stored(file, {key: (split.size, *values.shape[1:]) for key, values in one.items()})
+        if stored:
+            return stored
+        found = {key: np.empty((split.size, *values.shape[1:]), values.dtype) for key, values in one.items()}
+        for start in range(0, split.size, chunk):
+            part = np.arange(start, min(start + chunk, split.size))
+            for key, values in split.gather(part).items():
+                found[key][part] = values
+        _store(file, found)
+        return found
 
     def gather(indices: np.ndarray) -> Examples:
         with lock:
             if not kept:
-                kept.update({k: np.empty((split.size, *v.shape[1:]), v.dtype) for k, v in one.items()})
-                for start in range(0, split.size, chunk):
-                    part = np.arange(start, min(start + chunk, split.size))
-                    for key, values in split.gather(part).items():
-                        kept[key][part] = values
+                kept.update(read())
         return {key: values[indices] for key, values in kept.items()}
 
     return Split(split.size, gather, ready=True)
+
+
+def _stored(file: Path | None, shapes: dict[str, tuple[int, ...]]) -> Examples | None:
+    """What `_store` left, if it is whole."""
+    if file is None or not file.is_file():
+        return None
+    try:
+        with np.load(file, allow_pickle=False) as held:
+            found = {key: held[key] for key in held.files}
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return None
+    return found if {key: values.shape for key, values in found.items()} == shapes else None
+
+
+def _store(file: Path | None, examples: Examples) -> None:
+    """Write beside the place and move in; a cache that cannot be written is not worth stopping for."""
+    if file is None:
+        return
+    scratch = file.with_name(f".{uuid.uuid4().hex}.npz")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(scratch, **examples)  # type: ignore[arg-type]
+        os.replace(scratch, file)
+    except OSError as error:
+        logger.info("decoded images are not kept in %s: %s", file, error)
+        scratch.unlink(missing_ok=True)
 
 
 _TERM = re.compile(r"^\s*([^\[\]+]+?)\s*(?:\[\s*(-?\d+%?)?\s*:\s*(-?\d+%?)?\s*\])?\s*$")
@@ -128,8 +174,7 @@ def cut(source: Source, spec: str) -> Split:
             known = ", ".join(sorted(source.splits))
             raise UserError(
                 f"The data set {source.name!r} has no split {name!r}; it has: {known}."
-                f"{suggest(name, source.splits) if len(source.splits) > 3 else ''} Parts of a split can be set aside,"
-                " e.g. data.train='train[:90%]' data.test='train[90%:]'."
+                " Parts of a split can be set aside, e.g. data.train='train[:90%]' data.test='train[90%:]'."
             )
         split = source.splits[name]
         start, stop = bound(first, split.size, 0), bound(last, split.size, split.size)
