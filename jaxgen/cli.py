@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jaxgen import __version__
-from jaxgen.core.errors import UserError
+from jaxgen.errors import UserError
 
 
 def parser() -> argparse.ArgumentParser:

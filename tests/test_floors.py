@@ -9,6 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "jaxgen"
 FLOORS = {
+    "errors": -1,
     "core": 0,
     "ops": 1,
     "processes": 1,

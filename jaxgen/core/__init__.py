@@ -2,11 +2,11 @@
 
 from jaxgen.core import replicas, trees
 from jaxgen.core.descend import Aux, descend
-from jaxgen.core.errors import UserError, choose, suggest
 from jaxgen.core.method import Batch, Method, Metrics, Spec, Task
 from jaxgen.core.minimize import Averages, Lazy, Loss, Turn, alternate, minimize, start
 from jaxgen.core.replicas import each, split_each
 from jaxgen.core.state import RAW, State, Weights, weights
+from jaxgen.errors import UserError, choose, suggest
 
 __all__ = [
     "RAW",

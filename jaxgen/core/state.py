@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import flax.struct
 import jax
 
-from jaxgen.core.errors import UserError, suggest
+from jaxgen.errors import UserError, suggest
 
 PyTree = Any
 

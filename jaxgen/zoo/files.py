@@ -146,7 +146,7 @@ def write_images(out: Path, images: np.ndarray, start: int = 0) -> list[Path]:
     Raises:
       UserError: no permission, or a suffix that is neither.
     """
-    from jaxgen.train import pictures
+    from jaxgen.training import pictures
 
     out = Path(out)
     try:
