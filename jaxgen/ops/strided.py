@@ -15,6 +15,8 @@ from functools import partial
 import jax
 from jax import lax
 
+from jaxgen.ops import convolution
+
 _LAYOUT = ("NHWC", "HWIO", "NHWC")
 
 
@@ -35,6 +37,8 @@ def down(x: jax.Array, w: jax.Array, stride: int = 2) -> jax.Array:
 @partial(jax.custom_vjp, nondiff_argnums=(2,))
 def up(y: jax.Array, w: jax.Array, stride: int = 2) -> jax.Array:
     """Eq. (2), the transposed convolution: y [B, H, W, O], w [k, k, I, O] -> [B, H * stride, W * stride, I]."""
+    if w.shape[0] >= stride:
+        return convolution.sub_pixel(y, w, stride)
     batch, height, width, _ = y.shape
     like = jax.ShapeDtypeStruct((batch, height * stride, width * stride, w.shape[2]), y.dtype)
     return jax.linear_transpose(lambda x: _convolve(x, w, stride), like)(y)[0]

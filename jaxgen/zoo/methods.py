@@ -10,6 +10,7 @@ METHODS = {
     "gan": "jaxgen.zoo.gan:build",
     "vae": "jaxgen.zoo.vae:build",
     "diffusion": "jaxgen.zoo.diffusion:build",
+    "classifier": "jaxgen.zoo.classifier:build",
 }
 
 

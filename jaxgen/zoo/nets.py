@@ -21,6 +21,8 @@ NETS: dict[str, str] = {
     # denoisers:
     "unet": "jaxgen.nets.diffusion.unet:UNet",
     "mlp_denoiser": "jaxgen.nets.diffusion.mlp:MLP",
+    # classifiers:
+    "cnn_classifier": "jaxgen.nets.classifier:CNNClassifier",
     # encoders and decoders:
     "vae_mlp_encoder": "jaxgen.nets.vae.mlp:MLPEncoder",
     "vae_mlp_decoder": "jaxgen.nets.vae.mlp:MLPDecoder",
