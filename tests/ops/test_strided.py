@@ -17,7 +17,7 @@ def draw(seed, *shape):
     return jax.random.normal(jax.random.key(seed), shape)
 
 
-@pytest.mark.parametrize(("kernel", "stride"), [(4, 2), (5, 2), (3, 1), (1, 1)])
+@pytest.mark.parametrize(("kernel", "stride"), [(4, 2), (5, 2), (3, 1)])
 def test_down_and_up_are_the_convolution_and_its_adjoint(kernel, stride):
     x, w, y = draw(0, 2, 8, 8, 3), draw(1, kernel, kernel, 3, 4), draw(2, 2, 8 // stride, 8 // stride, 4)
     np.testing.assert_allclose(strided.down(x, w, stride), plain(x, w, stride), rtol=1e-5, atol=1e-5)
@@ -51,7 +51,7 @@ def test_a_penalty_on_the_input_gradient_has_the_same_weight_gradient():
         def squared(w, v):
             return jnp.sum(jax.grad(critic)(x, w, v) ** 2)
 
-        return jax.grad(squared, (0, 1))(w, v)
+        return jax.jit(jax.grad(squared, (0, 1)))(w, v)
 
     for a, b in zip(penalty(strided.down), penalty(plain), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3)
@@ -69,7 +69,7 @@ def test_second_derivatives_of_up():
         def energy(y, w):
             return jnp.sum(jnp.sin(up(y, w)))
 
-        return jax.grad(lambda y, w: jnp.sum(jax.grad(energy)(y, w) ** 2), (0, 1))(y, w)
+        return jax.jit(jax.grad(lambda y, w: jnp.sum(jax.grad(energy)(y, w) ** 2), (0, 1)))(y, w)
 
     for a, b in zip(curvature(strided.up), curvature(other), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
