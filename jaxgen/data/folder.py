@@ -56,6 +56,8 @@ def open(settings: Settings) -> Source:
     if len(names) * max(pixels.values(), default=0) <= settings.memory_mb * 2**20:
         decoded = {name: image for name in names if (image := decode(name)) is not None}
         bad += [name for name in names if name not in decoded]
+        if len({image.shape for image in decoded.values()}) > 1:
+            raise UserError(f"The images of {path} differ in size once upright; set data.size, e.g. to 64.")
         names, images = list(decoded), np.stack(list(decoded.values())) if decoded else None
     if bad:
         logger.warning("%s: %d of %d images cannot be read, the first is %s", path, len(bad), len(bad + names), bad[0])
@@ -141,7 +143,9 @@ def _header(read: Read, name: str) -> Header | None:
     """None where the file is no image."""
     try:
         with Image.open(BytesIO(read(name))) as image:
-            turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+            # Asking a PNG for a tag that is not in its header would decode all of it.
+            known = image.format != "PNG" or "exif" in image.info
+            turned = known and image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
             return Header(image.size[::-1] if turned else image.size, transforms.channels_of(image.mode))
     except Exception:  # Pillow's plugins raise whatever a damaged file makes them raise
         return None

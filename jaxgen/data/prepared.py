@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxgen.core import UserError, suggest
 from jaxgen.data import transforms
-from jaxgen.data.prepare import RECIPES, cache_root, from_files, manual_folders, own_cache
+from jaxgen.data.recipes import RECIPES, cache_root, from_files, manual_folders, own_cache
 from jaxgen.data.settings import Settings
 from jaxgen.data.source import Examples, Source, Split, in_memory
 
@@ -20,7 +20,7 @@ def open(settings: Settings, known: tuple[str, ...] = ()) -> Source:
     """The set `settings.name`: "mnist", "name/config" or "name:1.0.0".
 
     It is looked for in `settings.path` (a data_dir, or the folder of one version), TFDS_DATA_DIR, jaxgen's cache and
-    ~/tensorflow_datasets. A set of `prepare.RECIPES` whose official files are at hand is prepared on the way.
+    ~/tensorflow_datasets. A set of `recipes.RECIPES` whose official files are at hand is prepared on the way.
 
     Args:
       known: names of data sets that need no preparation, for the error message.
@@ -111,7 +111,7 @@ def _prepare_here(settings: Settings, known: tuple[str, ...]) -> Path:
         )
     names = tfds.list_builders(with_community_datasets=False)
     if name.partition("/")[0] in names:
-        looked = ", ".join(str(folder) for folder in roots(settings.path))
+        looked = ", ".join(dict.fromkeys(str(folder) for folder in roots(settings.path)))
         raise UserError(
             f"The data set {name!r} is not prepared (looked in {looked}): run `tfds build {name}"
             " --file_format=array_record` in an environment with TensorFlow, and set data.path or TFDS_DATA_DIR."
