@@ -5,8 +5,10 @@ as array_record in the layout, feature names and example order of tensorflow-dat
 "train[:90%]" hold the same examples however a set was prepared. Pickled files are never opened.
 """
 
+import contextlib
 import gzip
 import hashlib
+import io
 import logging
 import os
 import shutil
@@ -240,7 +242,8 @@ def _write(name: str, recipe: Recipe, tables: Tables, classes: dict[str, tuple[s
     tfds.disable_progress_bar()
     try:
         builder = _builder(name, recipe, tables, classes)(data_dir=str(scratch), file_format="array_record")
-        builder.download_and_prepare()
+        with contextlib.redirect_stdout(io.StringIO()):  # it announces the scratch folder
+            builder.download_and_prepare()
         try:
             os.rename(scratch / name / recipe.version, target)
         except OSError:
