@@ -119,13 +119,17 @@ def vp_cosine(
     """
     if steps:
         return table(cosine_betas(steps, offset), data_std)
-    quarter = jnp.pi / 2 / (1 + offset)
-    start = float(2.0 * np.log(np.cos(offset * np.pi / 2 / (1 + offset))))
+    quarter = np.pi / 2 / (1 + offset)
+    begin = offset * quarter
+    sin2, cos2, tan = (float(v) for v in (np.sin(begin) ** 2, np.cos(begin) ** 2, np.tan(begin)))
 
+    # Both directions are written around t = 0, where the cosines would cancel in float32.
     def log_alpha2(t):
-        return jnp.minimum(2.0 * jnp.log(jnp.cos((t + offset) * quarter)) - start, 0.0)
+        angle = t * quarter
+        return 2.0 * jnp.log1p(-(2.0 * jnp.sin(angle / 2) ** 2 + tan * jnp.sin(angle)))
 
     def time_of(value):
-        return jnp.arccos(jnp.exp(0.5 * (value + start))) / quarter - offset
+        sine, cosine = sin2 - cos2 * jnp.expm1(value), cos2 * jnp.exp(value)
+        return jnp.arctan2(jnp.sqrt(sine), jnp.sqrt(cosine)) / quarter - offset
 
     return _continuous(log_alpha2, time_of, first, last, data_std)

@@ -1,6 +1,6 @@
 """Everything about sampling that can change without retraining, as one record, and the sampler it describes."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +9,7 @@ from jaxgen.core import UserError, choose, each, split_each
 from jaxgen.processes import Process, mix
 from jaxgen.samplers.fields import Field, clip, dynamic_threshold, inpaint
 from jaxgen.samplers.grids import GRIDS, grid
-from jaxgen.samplers.steps import SAMPLERS, choose_settings, start
+from jaxgen.samplers.steps import SAMPLERS, start
 
 
 class Settings(NamedTuple):
@@ -88,5 +88,6 @@ def run(
         image, mask = known
         field = inpaint(process, field, image, mask)
         x = jnp.where(mask > 0.5, mix(process, image, noise, times[0]), x)
-    x = choose_settings(settings.name, settings.eta, settings.variance)(process, field, x, times, step_keys)
+    owned: dict[str, dict[str, Any]] = {"ddpm": {"variance": settings.variance}, "ddim": {"eta": settings.eta}}
+    x = SAMPLERS[settings.name](process, field, x, times, step_keys, **owned.get(settings.name, {}))
     return jnp.where(mask > 0.5, image, x) if known else x

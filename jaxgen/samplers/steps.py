@@ -19,7 +19,7 @@ From t to s < t, with r = SNR(t) / SNR(s):
          the first and the last step have no second term
 """
 
-from functools import partial
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -143,11 +143,11 @@ def dpmpp_2m(process: Process, field: Field, x: jax.Array, times: jax.Array, key
     return jax.lax.scan(step, (x, x), (t, s, h, weights))[0][0]
 
 
-SAMPLERS = {"ddpm": ddpm, "ddim": ddim, "euler": euler, "heun": heun, "dpmpp_2m": dpmpp_2m}
+SAMPLERS: dict[str, Callable[..., jax.Array]] = {
+    "ddpm": ddpm,
+    "ddim": ddim,
+    "euler": euler,
+    "heun": heun,
+    "dpmpp_2m": dpmpp_2m,
+}
 """Names in `sampler.name`. "ddpm" takes `variance`, "ddim" takes `eta`."""
-
-
-def choose_settings(name: str, eta: float, variance: str):
-    """The sampler `name` with the settings that concern it."""
-    settings = {"ddpm": {"variance": variance}, "ddim": {"eta": eta}}.get(name, {})
-    return partial(SAMPLERS[name], **settings)

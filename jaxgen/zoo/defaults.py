@@ -130,3 +130,40 @@ def base() -> ConfigDict:
             eval=dict(samples=1000),
         )
     )
+
+
+def denoising(process: str, prediction: str, **changes: Any) -> ConfigDict:
+    """The `method` section of diffusion and flow matching; `process` may get settings of its own afterwards."""
+    section = ConfigDict(
+        dict(
+            name="diffusion",
+            process=dict(name=process),
+            prediction=prediction,
+            weighting=prediction,  # simple, min_snr, or the prediction in which squared errors count
+            gamma=5.0,  # of min_snr
+            conditional=False,
+            drop=0.1,  # labels dropped in training, for guidance
+        )
+    )
+    section.update(changes)
+    return section
+
+
+def denoising_sampler(**changes: Any) -> ConfigDict:
+    """The `sampler` section of diffusion and flow matching; see `jaxgen.samplers.settings`."""
+    section = ConfigDict(
+        dict(
+            name="ddim",  # ddpm, ddim, euler, heun, dpmpp_2m
+            steps=50,
+            grid="trailing",  # uniform, leading, trailing, karras, logsnr
+            rho=7.0,
+            eta=0.0,  # of ddim
+            variance="small",  # of ddpm: small or large
+            guidance=1.0,  # classifier-free guidance scale
+            interval=(0.0, 1.0),  # times between which guidance acts
+            clip="none",  # none, static, dynamic
+            quantile=0.995,  # of dynamic clipping
+        )
+    )
+    section.update(changes)
+    return section

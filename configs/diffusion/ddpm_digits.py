@@ -1,0 +1,25 @@
+"""DDPM on the 8x8 digits.
+
+Paper: Ho et al. 2020, Denoising Diffusion Probabilistic Models
+Command: jaxgen train diffusion/ddpm_digits
+Hardware: 2 CPU cores
+Time: not measured yet
+Score: not measured yet
+"""
+
+from jaxgen.zoo.defaults import base, constant_ema, denoising, denoising_sampler, optimizer
+
+
+def get_config(arg=""):
+    c = base()
+    c.method = denoising("linear", "eps")
+    c.net = dict(name="unet", width=64, multipliers=(1,), blocks=2, attention=(4,), patch=2)
+    c.optim = optimizer(lr=2e-3, schedule="cosine", warmup=100, ema=constant_ema(0.999))
+    c.sampler = denoising_sampler(name="ddim", steps=50, eta=1.0, clip="static")
+    c.train.update(steps=2000, batch_size=64, log_every=100, sample_every=500, checkpoint_every=500)
+    if arg == "smoke":
+        c.net.update(width=8, blocks=1)
+        c.optim.update(warmup=2)
+        c.sampler.steps = 3
+        c.train.update(steps=4, batch_size=8, samples=4)
+    return c

@@ -1,0 +1,27 @@
+"""DDPM on MNIST, with 2x2 pixels folded into channels.
+
+Paper: Ho et al. 2020, Denoising Diffusion Probabilistic Models
+Command: jaxgen train diffusion/ddpm_mnist
+Hardware: 2 CPU cores
+Time: not measured yet
+Score: not measured yet
+"""
+
+from jaxgen.zoo.defaults import base, constant_ema, denoising, denoising_sampler, optimizer
+
+
+def get_config(arg=""):
+    c = base()
+    c.data.name = "mnist"
+    c.method = denoising("linear", "eps")
+    c.net = dict(name="unet", width=64, multipliers=(1, 1), blocks=1, attention=(7,), patch=2)
+    c.optim = optimizer(lr=1e-3, schedule="cosine", warmup=200, ema=constant_ema(0.999))
+    c.sampler = denoising_sampler(name="ddim", steps=50, eta=1.0, clip="static")
+    c.train.update(steps=4000, batch_size=64, log_every=100, sample_every=1000, checkpoint_every=1000)
+    if arg == "smoke":
+        c.data.update(name="digits")
+        c.net.update(width=8, multipliers=(1, 1), attention=(2,))
+        c.optim.update(warmup=2)
+        c.sampler.steps = 3
+        c.train.update(steps=4, batch_size=8, samples=4)
+    return c
