@@ -1,8 +1,9 @@
-"""The notebook face: train, load, sample, run a task, evaluate, show. The command line is a thin layer over it."""
+"""The notebook face: train, load, sample, evaluate, show. The command line is a thin layer over it."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+import time
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,30 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from jaxgen import data, parallel, training
-from jaxgen.core import RAW, Method, State, UserError, choose, weights
+from jaxgen import __version__, data, evals, parallel, training
+from jaxgen.core import Method, State, UserError, weights
 from jaxgen.core.trees import size
-from jaxgen.data import Info
+from jaxgen.runs import Run, held_out, joined, label_inputs, load, read_config, sample, stream, take
 from jaxgen.zoo import configs as zoo_configs
+from jaxgen.zoo import evals as zoo_evals
 from jaxgen.zoo import files, methods
 from jaxgen.zoo.warm import warm
-from jaxgen.zoo.wire import wire
+
+__all__ = [
+    "Run",
+    "UserError",
+    "configs",
+    "default_workdir",
+    "evaluate",
+    "held_out",
+    "label_inputs",
+    "load",
+    "parameters",
+    "sample",
+    "show",
+    "stream",
+    "train",
+]
 
 MAY_CHANGE = (
     "train.steps",
@@ -35,54 +52,6 @@ MAY_CHANGE = (
     "data.workers",
 )
 """Config keys (or sections) that may differ when a run goes on; any other difference would make another model."""
-
-
-@dataclass(frozen=True)
-class Run:
-    """A trained model: a run's directory, read. Its methods are the module's functions of the same name."""
-
-    workdir: Path
-    config: ConfigDict
-    info: Info
-    method: Method
-    state: State
-    """Weights, averages and statistics; `opt` is empty after `load`."""
-    _programs: dict[str, Any] = field(default_factory=dict, repr=False)
-
-    @property
-    def step(self) -> int:
-        """Finished training steps."""
-        return int(self.state.step)
-
-    @property
-    def tasks(self) -> list[str]:
-        """What this model can do."""
-        return sorted(self.method.tasks)
-
-    def sample(self, n: int = 16, *, seed: int = 0, labels: Sequence[int] | None = None, **sampler: Any) -> np.ndarray:
-        """See `sample`."""
-        return sample(self, n, seed=seed, labels=labels, **sampler)
-
-    def run(self, task: str, *, seed: int = 0, **inputs: Any) -> dict[str, np.ndarray]:
-        """Outputs of a task for arrays of inputs, e.g. `run.run("reconstruct", image=images)` (images uint8)."""
-        arrays = {name: np.asarray(value) for name, value in inputs.items()}
-        count = max((len(value) for value in arrays.values()), default=1)
-        return _joined(stream(self, task, count=count, seed=seed, inputs=arrays))
-
-    def evaluate(self, **settings: Any) -> dict[str, Any]:
-        """See `evaluate`."""
-        return evaluate(self, **settings)
-
-    def with_sampler(self, **settings: Any) -> "Run":
-        """The same weights under other sampler settings, e.g. `with_sampler(name="ddim", steps=20)`."""
-        config = self.config.copy_and_resolve_references()
-        zoo_configs.override(config, [f"sampler.{key}={value}" for key, value in settings.items()])
-        return replace(self, config=config, method=methods.build(config, self.info), _programs={})
-
-    def metrics(self) -> list[dict[str, float]]:
-        """The logged metrics, one dict per log point."""
-        lines = (self.workdir / "metrics.jsonl").read_text().splitlines()
-        return [json.loads(line) for line in lines]
 
 
 def configs() -> list[str]:
@@ -181,7 +150,7 @@ def check_same_model(workdir: Path, config: ConfigDict) -> None:
     path = workdir / "config.json"
     if not path.exists():
         return
-    differ = zoo_configs.differences(_config(workdir), config)
+    differ = zoo_configs.differences(read_config(workdir), config)
     differ = {key: pair for key, pair in differ.items() if not key.startswith(MAY_CHANGE)}
     if differ:
         shown = "; ".join(f"{key} {old!r} there, {new!r} now" for key, (old, new) in list(differ.items())[:6])
@@ -189,36 +158,6 @@ def check_same_model(workdir: Path, config: ConfigDict) -> None:
         raise UserError(
             f"{workdir} holds a run of a different model ({shown}{more}): choose another --workdir, or remove it."
         )
-
-
-def _config(workdir: Path) -> ConfigDict:
-    path = workdir / "config.json"
-    try:
-        return zoo_configs.from_json(path.read_text())
-    except FileNotFoundError:
-        raise UserError(f"{workdir} is not a run: it has no config.json. `jaxgen train CONFIG` makes one.") from None
-    except ValueError as error:
-        raise UserError(f"{path} is not readable as JSON ({error}); restore it or train again.") from None
-
-
-def load(workdir: str | Path, *, step: int | None = None) -> Run:
-    """The newest good checkpoint of a run (or the one of `step`), ready for its tasks. The data set is not needed.
-
-    Raises:
-      UserError: not a run, or no good checkpoint.
-    """
-    folder = Path(workdir)
-    config = _config(folder)
-    try:
-        described = json.loads((folder / "data.json").read_text())
-    except (FileNotFoundError, ValueError):
-        raise UserError(f"{folder}/data.json is missing or damaged; run the training command again.") from None
-    info = Info.from_dict(described["info"])
-    method = methods.build(config, info)
-    batch = {key: jax.ShapeDtypeStruct(tuple(shape), dtype) for key, (shape, dtype) in described["batch"].items()}
-    abstract = jax.eval_shape(method.init, jax.random.key(0), batch, {})
-    state = training.Checkpoints(folder / "checkpoints").restore_weights(abstract, step)
-    return Run(folder, config, info, method, state)
 
 
 def _earlier(source: str):
@@ -230,114 +169,12 @@ def _earlier(source: str):
     return weights(run.state, run.config.sampler.get("profile", "ema"))
 
 
-def stream(
-    run: Run,
-    task: str,
-    *,
-    count: int,
-    seed: int = 0,
-    inputs: Mapping[str, np.ndarray] | None = None,
-    chunk: int = 0,
-    start: int = 0,
-) -> Iterator[dict[str, np.ndarray]]:
-    """Outputs of a task, chunk by chunk: images uint8, numbers float32. Missing labels are 0, 1, 2, ... in turn.
-
-    Raises:
-      UserError: the model has no such task (the list is shown), or an input is missing or of the wrong shape.
-    """
-    if task not in run.method.tasks:
-        raise UserError(f"This model has no task {task!r}; it has {', '.join(run.tasks)}.")
-    spec = wire(run.method.tasks[task])
-    given = {**files.default_inputs(spec, count), **(inputs or {})}
-    _check_inputs(task, spec.inputs, given)
-    mesh = parallel.make_mesh() if jax.device_count() > 1 else None
-    if task not in run._programs:
-        run._programs[task] = parallel.task_program(spec, mesh)
-    yield from parallel.run_task(
-        run._programs[task],
-        weights(run.state, run.config.sampler.get("profile", RAW if not run.state.ema else "ema")),
-        seed=seed,
-        count=count,
-        inputs={name: given[name] for name in spec.inputs},
-        chunk=chunk or run.config.sampler.get("chunk", 64),
-        mesh=mesh,
-        start=start,
-    )
-
-
-def _check_inputs(task: str, specs, given) -> None:
-    for name in given:
-        choose(specs, name, f"input of task {task!r}")
-    for name, spec in specs.items():
-        if name not in given:
-            raise UserError(f"Task {task!r} needs the input {name!r} ({spec.kind} {spec.shape}).")
-        value = given[name]
-        if value.shape[1:] != tuple(spec.shape):
-            raise UserError(f"Input {name!r} of task {task!r} is {value.shape[1:]}; this model takes {spec.shape}.")
-        if spec.kind in ("image", "video") and value.dtype != np.uint8:
-            raise UserError(f"Input {name!r} of task {task!r} is {value.dtype}; images are uint8 in 0 ... 255.")
-        if spec.kind == "label" and spec.high and not (0 <= value.min() and value.max() < spec.high):
-            raise UserError(f"Labels of task {task!r} lie in 0 ... {spec.high - 1}.")
-
-
-def _joined(chunks: Iterator[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    parts = list(chunks)
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
-def sample(run: Run, n: int = 16, *, seed: int = 0, labels: Sequence[int] | None = None, **sampler: Any) -> np.ndarray:
-    """Images uint8 [n, H, W, C]. Image i depends on `seed` and i alone.
-
-    Args:
-      labels: one class per image, or one for all; by default 0, 1, 2, ... in turn for class-conditional models.
-      sampler: settings to change, e.g. `steps=20`.
-    """
-    if n < 1:
-        raise UserError(f"The number of samples should be at least 1, not {n}.")
-    if sampler:
-        run = run.with_sampler(**sampler)
-    return _joined(stream(run, "sample", count=n, seed=seed, inputs=label_inputs(run, labels, n)))["image"]
-
-
-def label_inputs(run: Run, labels: Sequence[int] | None, n: int) -> dict[str, np.ndarray]:
-    """The "label" input of the sample task; one label serves for all n.
-
-    Raises:
-      UserError: the model has no classes, or the number of labels is neither 1 nor n.
-    """
-    if labels is None:
-        return {}
-    if "sample" in run.method.tasks and "label" not in run.method.tasks["sample"].inputs:
-        raise UserError("This model is not class-conditional, so it takes no labels.")
-    if len(labels) not in (1, n):
-        raise UserError(f"{len(labels)} labels for {n} images: give one for all, or one for each.")
-    return {"label": np.resize(np.asarray(labels, np.int32), n)}
-
-
-def held_out(run: Run, first: int, stop: int) -> np.ndarray:
-    """Images first ... stop - 1 of the split the run is judged on, uint8."""
-    return _take(data.load(run.config.data), first, stop)
-
-
-def _take(source: data.Data, first: int, stop: int) -> np.ndarray:
-    found, seen = [], 0
-    for batch in source.epoch("test", 256):
-        images = batch["image"][batch["mask"]]
-        found.append(images[max(first - seen, 0) : max(stop - seen, 0)])
-        seen += len(images)
-        if seen >= stop:
-            break
-    if seen < stop:
-        raise UserError(f"The held-out split has {seen} images; {stop} were asked for.")
-    return np.concatenate(found)
-
-
 def _draw(run: Run, state: State, step: int, source: data.Data) -> Path:
     """The picture of a step: fixed keys, so that pictures of one run can be compared."""
     now = replace(run, state=state)
     count = run.config.train.samples
     if "sample" in run.method.tasks:
-        images = _joined(stream(now, "sample", count=count))["image"]
+        images = joined(stream(now, "sample", count=count))["image"]
     else:
         images = _picture_of_task(now, count, source)
     path = run.workdir / "samples" / f"{step:08d}.png"
@@ -349,10 +186,10 @@ def _picture_of_task(run: Run, count: int, source: data.Data) -> np.ndarray:
     """For models that do not sample: outputs of their first task for held-out images, or nothing to draw."""
     for name, task in sorted(run.method.tasks.items()):
         if any(spec.kind == "image" for spec in task.outputs.values()) and list(task.inputs) == ["image"]:
-            images = _take(source, 0, count)
-            outputs = _joined(stream(run, name, count=count, inputs={"image": images}))
+            images = take(source, 0, count)
+            outputs = joined(stream(run, name, count=count, inputs={"image": images}))
             return next(outputs[key] for key, spec in task.outputs.items() if spec.kind == "image")
-    return _take(source, 0, count)
+    return take(source, 0, count)
 
 
 def show(images: np.ndarray, columns: int | None = None):
@@ -373,3 +210,105 @@ def parameters(config_name: str) -> int:
     batch = source.batches("train", 2, 0, per_step=method.batches_per_step)(0)
     shapes = {key: jax.ShapeDtypeStruct(v.shape, v.dtype) for key, v in batch.items() if v.dtype.kind not in "OUS"}
     return size(jax.eval_shape(method.init, jax.random.key(0), shapes, {}).params)
+
+
+def evaluate(run: Run, *, n: int = 0, seed: int = 0, judge: str | None = None, out: str | Path | None = None) -> dict:
+    """Judge a model and write the card beside it.
+
+    What is measured follows from the model's tasks: samples are judged against held-out images (see
+    `zoo.evals.judge_samples`), `log_prob` is averaged over held-out images, a classifier's accuracy is counted.
+
+    Args:
+      n: samples; the config's eval.samples by default.
+      judge: directory of a classifier run; by default one fitted here for digits, else runs/classifier/cnn_<data>.
+      out: the card's file; RUN/card.json by default.
+
+    Returns:
+      The card: "run", "samples" (where the model samples), "likelihood" (nats), "accuracy", and how it was made.
+
+    Raises:
+      UserError: no judge at hand, or the data set is not.
+    """
+    started = time.time()
+    source = data.load(run.config.data)
+    card: dict[str, Any] = {
+        "run": str(run.workdir),
+        "step": run.step,
+        "seed": seed,
+        "sampler": run.config.sampler.to_dict(),
+        "versions": {"jaxgen": __version__, "jax": jax.__version__},
+        "hardware": f"{jax.device_count()} x {jax.devices()[0].device_kind}",
+    }
+    if "sample" in run.tasks:
+        count = n or run.config.eval.samples
+        images = joined(stream(run, "sample", count=count, seed=seed))["image"]
+        train, _ = _split(source, "train")
+        test, labels = _split(source, "test")
+        chosen = _judge(run, source, judge)
+        card["judged"] = zoo_evals.judge_samples(images, train, test, labels, chosen)
+    if "log_prob" in run.tasks:
+        held = _split(source, "test", run.config.eval.likelihood)
+        card["likelihood"] = _likelihood(run, *held, seed)
+    if "classify" in run.tasks:
+        test, labels = _split(source, "test")
+        found = joined(stream(run, "classify", count=len(test), inputs={"image": test}))["probabilities"]
+        card["accuracy"] = float((found.argmax(-1) == labels).mean())
+    card["seconds"] = round(time.time() - started, 1)
+    zoo_evals.write_card(Path(out) if out else run.workdir / "card.json", card)
+    return card
+
+
+def _split(source: data.Data, split: str, limit: int = 0) -> tuple[np.ndarray, np.ndarray | None]:
+    """All images of a split, or its first `limit`, uint8, with their labels if there are any."""
+    images, labels, seen = [], [], 0
+    for batch in source.epoch(split, 512):
+        images.append(batch["image"][batch["mask"]])
+        labels.append(batch["label"][batch["mask"]] if "label" in batch else None)
+        seen += len(images[-1])
+        if limit and seen >= limit:
+            break
+    stop = limit or seen
+    return np.concatenate(images)[:stop], None if labels[0] is None else np.concatenate(labels)[:stop]
+
+
+def _judge(run: Run, source: data.Data, judge: str | None) -> evals.Judge:
+    """The classifier that judges samples of this data set."""
+    folder = Path(judge) if judge else default_workdir(f"classifier/cnn_{source.info.name}")
+    if judge is None and source.info.name == "digits":
+        return evals.sklearn_digits_judge()
+    if not (folder / "config.json").exists():
+        raise UserError(
+            f"There is no classifier run at {folder} to judge samples of {source.info.name} with; "
+            f"`jaxgen train classifier/cnn_mnist` makes one for MNIST, and --judge RUN names another."
+        )
+    classifier = load(folder)
+    if "classify" not in classifier.tasks:
+        raise UserError(f"{folder} is no classifier: its tasks are {', '.join(classifier.tasks)}.")
+    return zoo_evals.method_judge(classifier.method.tasks["classify"], weights(classifier.state), name=str(folder))
+
+
+def _likelihood(run: Run, images: np.ndarray, labels: np.ndarray | None, seed: int) -> dict[str, Any]:
+    """Mean log-likelihoods in nats with their standard errors, per name the task gives them."""
+    inputs = {"image": images}
+    if labels is not None and "label" in run.method.tasks["log_prob"].inputs:
+        inputs["label"] = labels
+    found = joined(stream(run, "log_prob", count=len(images), seed=seed, inputs=inputs))
+    means = {
+        name: {"mean": float(np.mean(v, dtype=np.float64)), "error": float(np.std(v, dtype=np.float64) / len(v) ** 0.5)}
+        for name, v in found.items()
+    }
+    return {"images": len(images), "unit": "nats per image", **means}
+
+
+def report(card: dict[str, Any]) -> str:
+    """A card as text."""
+    lines = [f"{card['run']} at step {card['step']}, seed {card['seed']}, {card['hardware']}, {card['seconds']} s"]
+    if "judged" in card:
+        lines.append(zoo_evals.table(card["judged"]))
+    if "likelihood" in card:
+        found = dict(card["likelihood"])
+        count, unit = found.pop("images"), found.pop("unit")
+        lines += [f"{k:36}{v['mean']:>12.3f} +- {v['error']:.3f} ({unit}, {count} images)" for k, v in found.items()]
+    if "accuracy" in card:
+        lines.append(f"{'accuracy on held-out images':36}{100 * card['accuracy']:>11.2f} %")
+    return "\n".join(lines)

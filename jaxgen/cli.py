@@ -1,4 +1,4 @@
-"""The command line: `jaxgen train | sample | run | evaluate | zoo | config | data`. Heavy imports wait for the command."""
+"""The command line: train, sample, run, evaluate, zoo, config, data. Heavy imports wait for the command."""
 
 import argparse
 import os
@@ -165,7 +165,7 @@ def _write_stream(chunks, out: Path, total: int) -> Path:
 def _run(args) -> None:
     import numpy as np
 
-    from jaxgen import api
+    from jaxgen import api, runs
     from jaxgen.zoo import files
 
     run = _load(args.rundir, args.overrides)
@@ -174,7 +174,7 @@ def _run(args) -> None:
     task = run.method.tasks[args.task]
     inputs = files.read_inputs(task, args.input, lambda a, b: api.held_out(run, a, b))
     count = max((len(value) for value in inputs.values()), default=args.n or 16)
-    outputs = api._joined(api.stream(run, args.task, count=count, seed=args.seed, inputs=inputs))
+    outputs = runs.joined(api.stream(run, args.task, count=count, seed=args.seed, inputs=inputs))
     pictures = [name for name, spec in task.outputs.items() if spec.kind == "image"]
     if pictures:
         out = args.out or run.workdir / f"{args.task}.png"
@@ -191,11 +191,10 @@ def _run(args) -> None:
 
 def _evaluate(args) -> None:
     from jaxgen import api
-    from jaxgen.zoo import evals
 
     run = _load(args.rundir, args.overrides)
     card = api.evaluate(run, n=args.n, seed=args.seed, judge=args.judge, out=args.out)
-    print(evals.table(card))
+    print(api.report(card))
 
 
 def _zoo(args) -> None:

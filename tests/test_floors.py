@@ -25,8 +25,9 @@ FLOORS = {
     "methods": 4,
     "interop": 5,
     "zoo": 6,
-    "api": 7,
-    "cli": 8,
+    "runs": 7,
+    "api": 8,
+    "cli": 9,
 }
 
 

@@ -127,7 +127,10 @@ def base() -> ConfigDict:
                 init_from="",  # "run:PATH": start from the weights of another run
             ),
             mesh=dict(data=-1, fsdp=1),  # -1: all remaining devices
-            eval=dict(samples=1000),
+            eval=dict(
+                samples=1000,  # images drawn to be judged
+                likelihood=0,  # held-out images whose log_prob is averaged; 0: all
+            ),
         )
     )
 
