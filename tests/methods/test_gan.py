@@ -47,7 +47,8 @@ def build(penalty="none", objective="non_saturating", nets=None, shape=SHAPE, **
 
 
 def run(method, data, steps=2, seed=0):
-    state = jax.jit(method.init)(jax.random.key(seed), data, {})
+    # Not compiled as a whole: its single operations are shared by all tests.
+    state = method.init(jax.random.key(seed), data, {})
     step, made = jax.jit(method.step), []
     for _ in range(steps):
         state, metrics = step(state, data)
@@ -131,7 +132,7 @@ def test_each_players_statistics_move_in_its_own_turn_only():
     data = batch(4, shape=(8, 8, 1))
     state, _ = run(method, data, steps=1)
     # With momentum 0.9 a mean moves by a tenth of the batch's per pass: one pass in G, two in D.
-    first = jax.jit(method.init)(jax.random.key(0), data, {})
+    first = method.init(jax.random.key(0), data, {})
     variance = state.stats["generator"]["batch_stats"]["norm_0"]["batch"]["var"]
     assert jnp.all(variance >= 0.9 * first.stats["generator"]["batch_stats"]["norm_0"]["batch"]["var"] - 1e-6)
     critic = state.stats["discriminator"]["batch_stats"]["norm_1"]["batch"]["var"]
@@ -154,7 +155,7 @@ def test_replicas_walk_as_one():
     make = functools.partial(build, shape=(8, 8, 1), generator_tx=optax.sgd(0.1), critic_tx=optax.sgd(0.1))
     data = batch(8, shape=(8, 8, 1))
     whole, mapped = make(nets=nets(None)), make(nets=nets("data"), axis="data")
-    state = jax.jit(whole.init)(jax.random.key(0), data, {})
+    state = whole.init(jax.random.key(0), data, {})
     expected, _ = jax.jit(whole.step)(state, data)
     shards = jax.tree.map(lambda x: x.reshape(4, 2, *x.shape[1:]), data)
     split = jax.jit(jax.vmap(mapped.step, in_axes=(None, 0), axis_name="data"))
