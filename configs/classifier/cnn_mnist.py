@@ -19,7 +19,7 @@ def get_config(arg: str = "") -> ConfigDict:
     c.net = ConfigDict(dict(name="cnn_classifier", widths=(32, 64), features=128, dropout=0.3))
     del c.nets
     c.optim = optimizer(lr=2e-3, schedule="cosine", warmup=100)
-    c.train.update(steps=1800, batch_size=128)
+    c.train.update(steps=1200, batch_size=128)
     if arg == "smoke":
         c.data.update(name="digits")
         c.net.update(widths=(4, 8), features=8)

@@ -31,16 +31,16 @@ class Metric(NamedTuple):
 
 
 class Moments(NamedTuple):
-    """Count, mean [D] and sum of outer products of deviations from the mean [D, D] (or [D]), float64."""
+    """Number of examples, mean [D] and sum of outer products of deviations from the mean [D, D] (or [D]), float64."""
 
-    count: int
+    examples: int
     mean: np.ndarray
     scatter: np.ndarray
 
     @property
     def covariance(self) -> np.ndarray:
-        """The unbiased covariance: scatter / (count - 1)."""
-        return self.scatter / max(self.count - 1, 1)
+        """The unbiased covariance: scatter / (examples - 1)."""
+        return self.scatter / max(self.examples - 1, 1)
 
 
 def identity(x):
@@ -112,13 +112,13 @@ def moments(features: Function = identity, *, full: bool = True) -> Metric:
         new = Moments(len(x), mean, spread(x - mean))
         if state is None:
             return new
-        total = state.count + new.count
+        total = state.examples + new.examples
         delta = new.mean - state.mean
         shift = np.outer(delta, delta) if full else delta * delta
         return Moments(
             total,
-            state.mean + delta * (new.count / total),
-            state.scatter + new.scatter + shift * (state.count * new.count / total),
+            state.mean + delta * (new.examples / total),
+            state.scatter + new.scatter + shift * (state.examples * new.examples / total),
         )
 
     def finish(state):

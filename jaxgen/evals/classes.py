@@ -11,7 +11,7 @@ from jaxgen.evals.base import Function, Metric, identity, rows
 class Classes(NamedTuple):
     """Classes of a set of samples by a classifier's most probable answer."""
 
-    count: int
+    examples: int
     shares: np.ndarray
     """float64 [K]: share of samples in each class."""
     confident: float
@@ -40,7 +40,7 @@ def _probabilities(function: Function, x) -> np.ndarray:
 
 
 def classes(probabilities: Function = identity, *, threshold: float = 0.9) -> Metric:
-    """Class histogram and confidence of a streamed set; `probabilities` maps samples to [B, K]. Finishes in `Classes`."""
+    """Class histogram and confidence of a streamed set; `probabilities`: samples -> [B, K]. Finishes in `Classes`."""
 
     def update(state, x):
         p = _probabilities(probabilities, x)

@@ -9,7 +9,7 @@ averaged over positions and channels. Luma is that of ITU-R BT.601 with its 8-bi
 """
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from jaxgen.evals.base import Metric, moments
 class Fidelity(NamedTuple):
     """Means over images."""
 
-    count: int
+    examples: int
     psnr: float
     """Decibels; infinite when an image equals its truth."""
     ssim: float
@@ -97,7 +97,7 @@ def fidelity(*, data_range: float | None = None, border: int = 0, y_only: bool =
     fit = moments(full=False)
 
     def update(state, x, truth):
-        settings = dict(data_range=data_range, border=border, y_only=y_only)
+        settings: dict[str, Any] = dict(data_range=data_range, border=border, y_only=y_only)
         values = psnr(x, truth, **settings), ssim(x, truth, **settings)
         exact = state[1] if state else False
         finite = np.where(np.isinf(values[0]), 0.0, values[0])
@@ -107,6 +107,6 @@ def fidelity(*, data_range: float | None = None, border: int = 0, y_only: bool =
 
     def finish(state):
         means = fit.finish(state[0] if state else None)
-        return Fidelity(means.count, math.inf if state[1] else float(means.mean[0]), float(means.mean[1]))
+        return Fidelity(means.examples, math.inf if state[1] else float(means.mean[0]), float(means.mean[1]))
 
     return Metric(lambda: None, update, finish)

@@ -49,7 +49,7 @@ def between(a: Moments, b: Moments) -> Frechet:
     means = float(np.sum((a.mean - b.mean) ** 2))
     cross = np.linalg.svd(root(a.covariance) @ root(b.covariance), compute_uv=False).sum()
     covariances = max(float(np.trace(a.covariance) + np.trace(b.covariance) - 2 * cross), 0.0)
-    smallest = min(a.count, b.count)
+    smallest = min(a.examples, b.examples)
     warning = ""
     if smallest <= a.mean.size:
         warning = (

@@ -53,6 +53,7 @@ def sklearn_judge(images, labels, *, seed: int = 0, name: str = "mlp") -> Judge:
 
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPClassifier
+    from threadpoolctl import threadpool_limits
 
     images, labels = np.asarray(images), np.asarray(labels)
     if images.dtype != np.uint8 or images.ndim != 4 or labels.shape != images.shape[:1]:
@@ -73,7 +74,8 @@ def sklearn_judge(images, labels, *, seed: int = 0, name: str = "mlp") -> Judge:
     mean = known.mean()
     settings = dict(alpha=1e-2, batch_size=64, learning_rate_init=2e-3, max_iter=40, random_state=seed)
     network = MLPClassifier((128, 128), **settings)
-    with warnings.catch_warnings():  # it stops after max_iter on purpose
+    # It stops after max_iter on purpose. Matrices this small lose by threads, badly so on a busy machine.
+    with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore", ConvergenceWarning)
         network.fit(np.concatenate([known, wrong]) - mean, np.concatenate([labels, np.full(len(wrong), count)]))
 

@@ -18,7 +18,7 @@ from jaxgen.evals.base import Metric, Moments, moments
 class Likelihood(NamedTuple):
     """The mean log-likelihood of a set."""
 
-    count: int
+    examples: int
     nats: float
     """Mean log p(x), in nats per example."""
     standard_error: float
@@ -51,7 +51,7 @@ def likelihood(dims: int, *, width: float = 1.0) -> Metric:
     def finish(state):
         state = fit.finish(state)
         mean = float(state.mean[0])
-        error = math.inf if state.count < 2 else math.sqrt(float(state.covariance[0]) / state.count)
-        return Likelihood(state.count, mean, error, bits_per_dim(mean, dims, width))
+        error = math.inf if state.examples < 2 else math.sqrt(float(state.covariance[0]) / state.examples)
+        return Likelihood(state.examples, mean, error, bits_per_dim(mean, dims, width))
 
     return Metric(fit.init, update, finish)

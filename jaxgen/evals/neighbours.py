@@ -38,7 +38,7 @@ class Duplicates(NamedTuple):
     """Size of the largest group of equal samples; 1 when all differ."""
 
 
-def nearest(reference, features: Function = identity, *, threshold: float = 1 / 3, chunk: int = 512) -> Metric:
+def nearest(reference, features: Function = identity, *, threshold: float = 1 / 3) -> Metric:
     """Nearest neighbours of streamed samples in the training set `reference` [M, ...]; finishes in `Neighbours`.
 
     Raises:
@@ -47,6 +47,8 @@ def nearest(reference, features: Function = identity, *, threshold: float = 1 / 
     train = rows(reference, "training examples")
     if len(train) < 2:
         raise UserError(f"The copy test needs at least 2 training examples; there are {len(train)}.")
+
+    chunk = max(1, 2**24 // len(train))  # distances in memory: 128 MiB
 
     def finish(x):
         smallest, indices = [], []

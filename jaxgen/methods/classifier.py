@@ -1,4 +1,4 @@
-"""A classifier as a method: one player, cross-entropy. Its task `classify` makes it a judge of other models' samples."""
+"""A classifier as a method: one player, cross-entropy. Its task `classify` lets it judge other models' samples."""
 
 import jax
 import jax.numpy as jnp

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 
 def halve(x):
-    """2 x 2 max pooling [B, H, W, C] -> [B, H // 2, W // 2, C] by a reshape, whose gradient is cheap on every backend."""
+    """2 x 2 max pooling [B, H, W, C] -> [B, H // 2, W // 2, C] by a reshape, whose gradient is cheap everywhere."""
     batch, height, width, channels = x.shape
     x = x[:, : height // 2 * 2, : width // 2 * 2]
     return x.reshape(batch, height // 2, 2, width // 2, 2, channels).max(axis=(2, 4))

@@ -62,6 +62,6 @@ def test_unstated_ranges_and_small_images_are_refused():
 def test_means_over_pairs():
     a, b = pair()
     result = evals.measure(evals.fidelity(y_only=True, border=2), np.repeat(a, 3, 0), np.repeat(b, 3, 0), size=2)
-    assert result.count == 3
+    assert result.examples == 3
     assert result.psnr == pytest.approx(evals.psnr(a, b, y_only=True, border=2)[0])
     assert math.isinf(evals.measure(evals.fidelity(), a, a).psnr)

@@ -136,7 +136,7 @@ def test_classes_count_shares_confidence_and_gaps():
     p = np.array([[0.95, 0.05, 0.0], [0.9, 0.1, 0.0], [0.3, 0.7, 0.0], [0.6, 0.4, 0.0]], np.float32)
     result = evals.measure(evals.classes(), p)
     np.testing.assert_allclose(result.shares, [0.75, 0.25, 0])
-    assert (result.confident, result.smallest, result.missing, result.count) == (0.5, 0, (2,), 4)
+    assert (result.confident, result.smallest, result.missing, result.examples) == (0.5, 0, (2,), 4)
     with pytest.raises(UserError, match="not probabilities"):
         evals.measure(evals.classes(), 3 * p)
 
@@ -164,7 +164,7 @@ def test_likelihood_of_a_uniform_density_is_eight_bits():
     metric = evals.likelihood(12)
     state = metric.update(metric.init(), np.array([1.0, 2.0, 99.0]), np.array([True, True, False]))
     result = metric.finish(state)
-    assert (result.count, result.nats) == (2, pytest.approx(1.5))
+    assert (result.examples, result.nats) == (2, pytest.approx(1.5))
     assert result.standard_error == pytest.approx(np.std([1, 2], ddof=1) / math.sqrt(2))
 
 
