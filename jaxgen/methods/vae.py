@@ -63,51 +63,11 @@ def vae(
             "method.free_bits and method.warmup at 0."
         )
 
-    def init(rng, batch, frozen):
-        encoder_rng, decoder_rng = jax.random.split(rng)
-        x, cond = to_float(batch["image"]), _cond(batch, classes)
-        params, stats = encoder.init(encoder_rng, x, cond)
-        more, more_stats = decoder.init(decoder_rng, jnp.zeros((x.shape[0], *latent)), cond)
-        return {"encoder": params, "decoder": more}, {"encoder": stats, "decoder": more_stats}
-
-    def loss(params, state, batch, keys):
-        observe_keys, noise_keys, dropout_keys = split_each(keys, 3)
-        stats, cond = state.stats[PLAYER], _cond(batch, classes)
-        modes = dict(train=True, rng=dropout_keys[0])
-        x = likelihood.observe(to_float(batch["image"]), observe_keys)
-        (mean, log_var), encoder_stats = encoder.apply(params["encoder"], stats["encoder"], x, cond, **modes)
-        mean, log_var = mean.astype(jnp.float32), log_var.astype(jnp.float32)
-        kl = elbo.gaussian_kl(mean, log_var)
-        if samples == 1:
-            z = elbo.reparameterize(mean, log_var, noise_keys)
-            out, decoder_stats = decoder.apply(params["decoder"], stats["decoder"], z, cond, **modes)
-            nll = -likelihood.log_prob(out, x)
-            weight = beta * elbo.warm_up(state.step, warmup)
-            values = nll + weight * elbo.free_bits(kl, free_bits, axis)
-            bound = -nll - jnp.sum(kl, axis=-1)
-        else:
-
-            def log_likelihood(z):
-                return likelihood.log_prob(decoder.apply(params["decoder"], stats["decoder"], z, cond, **modes)[0], x)
-
-            log_weights = elbo.importance_log_weights(
-                log_likelihood, mean, log_var, noise_keys, samples=samples, chunk=samples
-            )
-            values, decoder_stats = -elbo.importance_bound(log_weights), stats["decoder"]
-            bound = jnp.mean(log_weights, axis=0)
-            nll = -bound - jnp.sum(kl, axis=-1)
-        metrics = {
-            "elbo": bound,
-            "nll": nll,
-            "kl": jnp.sum(kl, axis=-1),
-            "active_units": elbo.active_units(jax.lax.stop_gradient(mean), axis),
-        }
-        return values, Aux(metrics, stats={"encoder": encoder_stats, "decoder": decoder_stats})
-
     settings = {**SAMPLER, **(sampler or {})}
     _check(settings, latent)
-    tasks = _tasks(_Model(encoder, decoder, likelihood, image, latent, classes, settings))
-    return minimize(init, loss, tx, tasks, player=PLAYER, averages=averages, micro=micro, axis=axis)
+    model = _Model(encoder, decoder, likelihood, image, latent, classes, settings)
+    loss = _loss(model, beta, free_bits, warmup, samples, axis)
+    return minimize(_init(model), loss, tx, _tasks(model), player=PLAYER, averages=averages, micro=micro, axis=axis)
 
 
 SAMPLER: dict[str, Any] = dict(
@@ -174,6 +134,51 @@ def _strip(model, weights, z, cond, keys):
     rows = jax.lax.map(lambda item: _show(model, weights, item[0], cond, item[1]), items)  # [n, B, H, W, C]
     height, _, channels = model.image
     return jnp.moveaxis(rows, 0, 2).reshape(z.shape[0], height, -1, channels)
+
+
+def _init(model):
+    def init(rng, batch, frozen):
+        encoder_rng, decoder_rng = jax.random.split(rng)
+        x, cond = to_float(batch["image"]), _cond(batch, model.classes)
+        params, stats = model.encoder.init(encoder_rng, x, cond)
+        more, more_stats = model.decoder.init(decoder_rng, jnp.zeros((x.shape[0], *model.latent)), cond)
+        return {"encoder": params, "decoder": more}, {"encoder": stats, "decoder": more_stats}
+
+    return init
+
+
+def _loss(model, beta, free_bits, warmup, samples, axis):
+    """The negative bound: elbo eq. (1) with (3) and (5), or eq. (4) with more than one sample."""
+
+    def loss(params, state, batch, keys):
+        observe_keys, noise_keys, dropout_keys = split_each(keys, 3)
+        stats, cond = state.stats[PLAYER], _cond(batch, model.classes)
+        modes = dict(train=True, rng=dropout_keys[0])
+        x = model.likelihood.observe(to_float(batch["image"]), observe_keys)
+        (mean, log_var), encoder_stats = model.encoder.apply(params["encoder"], stats["encoder"], x, cond, **modes)
+        mean, log_var = mean.astype(jnp.float32), log_var.astype(jnp.float32)
+        kl = elbo.gaussian_kl(mean, log_var)
+        total = jnp.sum(kl, axis=-1)
+
+        def log_likelihood(z):
+            out, new = model.decoder.apply(params["decoder"], stats["decoder"], z, cond, **modes)
+            return model.likelihood.log_prob(out, x), new
+
+        if samples == 1:
+            log_p, decoder_stats = log_likelihood(elbo.reparameterize(mean, log_var, noise_keys))
+            weight = beta * elbo.warm_up(state.step, warmup)
+            values, bound = -log_p + weight * elbo.free_bits(kl, free_bits, axis), log_p - total
+        else:
+            log_weights = elbo.importance_log_weights(
+                lambda z: log_likelihood(z)[0], mean, log_var, noise_keys, samples=samples, chunk=samples
+            )
+            values, bound = -elbo.importance_bound(log_weights), jnp.mean(log_weights, axis=0)
+            decoder_stats = stats["decoder"]
+        active = elbo.active_units(jax.lax.stop_gradient(mean), axis)
+        metrics = {"elbo": bound, "nll": -bound - total, "kl": total, "active_units": active}
+        return values, Aux(metrics, stats={"encoder": encoder_stats, "decoder": decoder_stats})
+
+    return loss
 
 
 def _tasks(model: _Model) -> dict[str, Task]:
