@@ -50,12 +50,6 @@ class Run:
         count = max((len(value) for value in arrays.values()), default=1)
         return joined(stream(self, task, count=count, seed=seed, inputs=arrays))
 
-    def evaluate(self, **settings: Any) -> dict[str, Any]:
-        """See `jaxgen.api.evaluate`."""
-        from jaxgen import api
-
-        return api.evaluate(self, **settings)
-
     def with_sampler(self, **settings: Any) -> "Run":
         """The same weights under other sampler settings, e.g. `with_sampler(name="ddim", steps=20)`."""
         config = self.config.copy_and_resolve_references()
