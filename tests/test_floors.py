@@ -20,7 +20,7 @@ FLOORS = {
     "objectives": 2,
     "samplers": 2,
     "evals": 2,
-    "train": 2,
+    "training": 2,
     "nets": 3,
     "methods": 4,
     "interop": 5,
