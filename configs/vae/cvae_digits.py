@@ -13,7 +13,7 @@ from jaxgen.zoo.defaults import base, constant_ema, optimizer, variational, vari
 def get_config(arg=""):
     c = base()
     c.data.name = "digits"
-    c.method = variational(latent=8, conditional=True)
+    c.method = variational(latent=8, conditional=True, likelihood={"name": "gaussian", "sigma": 0.3, "floor": 0.01})
     c.nets.encoder = dict(name="vae_mlp_encoder", hidden=(256, 256))
     c.nets.decoder = dict(name="vae_mlp_decoder", hidden=(256, 256))
     c.optim = optimizer(lr=1e-3, schedule="cosine", ema=constant_ema(0.999))
