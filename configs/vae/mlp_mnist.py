@@ -18,7 +18,7 @@ def get_config(arg=""):
     c.nets.decoder = dict(name="vae_mlp_decoder", hidden=(500, 500))
     c.optim = optimizer(lr=1e-3, schedule="cosine", ema=constant_ema(0.999))
     c.sampler = variational_sampler()
-    c.train.update(steps=40000, batch_size=128, log_every=100, sample_every=5000, checkpoint_every=5000)
+    c.train.update(steps=25000, batch_size=128, log_every=500, sample_every=5000, checkpoint_every=5000)
     c.train.steps_per_call = 50
     if arg == "smoke":
         c.data.name = "digits"
