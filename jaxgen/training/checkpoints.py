@@ -172,6 +172,10 @@ class Checkpoints:
                 shutil.rmtree(target, ignore_errors=True)
                 (self.folder / str(other)).rename(target)
         self._writing = True
+        if jax.process_count() > 1:
+            from jax.experimental import multihost_utils
+
+            multihost_utils.sync_global_devices("jaxgen: room for a checkpoint")
 
     def _clean(self) -> None:
         for entry in self.folder.glob("*.orbax-checkpoint-tmp*"):

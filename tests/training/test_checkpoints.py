@@ -266,7 +266,7 @@ def test_no_permission_is_one_sentence(folder):
 def test_a_fingerprint_sees_any_flipped_bit(data):
     kind = data.draw(st.sampled_from(["float32", "bfloat16", "int8", "uint16", "int32"]))
     shape = data.draw(st.lists(st.integers(1, 5), max_size=3).map(tuple))
-    x = np.asarray(jnp.arange(np.prod(shape, dtype=int)).reshape(shape).astype(kind))
+    x = np.arange(np.prod(shape, dtype=int)).reshape(shape).astype(jnp.dtype(kind))
     y = bytearray(x.tobytes())
     bit = data.draw(st.integers(0, 8 * len(y) - 1))
     y[bit // 8] ^= 1 << (bit % 8)

@@ -186,14 +186,14 @@ import training_toys as helpers
 slow = lambda step: (__import__("time").sleep(0.01), helpers.batch(step))[1]
 
 
-helpers.run({folder!r}, batch_fn=slow, steps=400, checkpoint_every=4, log_every=4, draw=None, progress=True)
+helpers.run({folder!r}, batch_fn=slow, steps=120, checkpoint_every=4, log_every=4, draw=None, progress=True)
 """
 
 
 @pytest.mark.long
 def test_killed_runs_go_on_bit_for_bit(tmp_path):
     """SIGKILL at arbitrary moments, saves under way included, then the rest: the state of a run without kills."""
-    expected = helpers.run(tmp_path / "straight", steps=400)
+    expected = helpers.run(tmp_path / "straight", steps=120, checkpoint_every=0)
     folder = tmp_path / "killed"
     for wait in (0.05, 0.33, 0.71):
         child = subprocess.Popen(
@@ -211,8 +211,8 @@ def test_killed_runs_go_on_bit_for_bit(tmp_path):
             child.send_signal(signal.SIGKILL)
             child.wait()
     assert training.Checkpoints(folder / "checkpoints").steps()
-    helpers.assert_equal(helpers.run(folder, steps=400), expected)
+    helpers.assert_equal(helpers.run(folder, steps=120), expected)
     rows = [row["step"] for row in training.read_metrics(folder / "metrics.jsonl")]
     assert rows == sorted(set(rows))
-    assert rows[-1] == 400
+    assert rows[-1] == 120
     assert not list((folder / "checkpoints").glob("*tmp*"))

@@ -55,6 +55,21 @@ def run(workdir, *, made=None, batch_fn=batch, draw=None, records=None, progress
     )
 
 
+def run_on_four(folder, steps, rows=slice(None)):
+    """On a mesh of four devices, in as many processes as there are; `rows` is this process's part of the batch."""
+    made = method()
+    return training.fit(
+        made,
+        parallel.jit_strategy(made, parallel.make_mesh(2, 2), small=2),
+        lambda step: {name: value[rows] for name, value in batch(step).items()},
+        settings={**SETTINGS, "steps": steps},
+        workdir=folder,
+        rng=jax.random.key(0),
+        examples_per_step=4,
+        progress=False,
+    )
+
+
 def numbers(state):
     """The whole state as numpy, keys as their data."""
     return [
