@@ -13,7 +13,6 @@ from ml_collections import ConfigDict
 
 from jaxgen import __version__, data, evals, parallel, training
 from jaxgen.core import Method, State, UserError, weights
-from jaxgen.core.trees import size
 from jaxgen.runs import Run, held_out, joined, label_inputs, load, read_config, sample, stream, take
 from jaxgen.zoo import configs as zoo_configs
 from jaxgen.zoo import evals as zoo_evals
@@ -29,7 +28,6 @@ __all__ = [
     "held_out",
     "label_inputs",
     "load",
-    "parameters",
     "sample",
     "show",
     "stream",
@@ -200,16 +198,6 @@ def show(images: np.ndarray, columns: int | None = None):
     """
     images = np.asarray(images)
     return training.pictures.grid(images[None] if images.ndim == 3 else images, columns)
-
-
-def parameters(config_name: str) -> int:
-    """Number of trained weights of a config's `:smoke`-free form; nothing is allocated."""
-    config = zoo_configs.load(config_name)
-    source = data.load(config.data)
-    method = methods.build(config, source.info)
-    batch = source.batches("train", 2, 0, per_step=method.batches_per_step)(0)
-    shapes = {key: jax.ShapeDtypeStruct(v.shape, v.dtype) for key, v in batch.items() if v.dtype.kind not in "OUS"}
-    return size(jax.eval_shape(method.init, jax.random.key(0), shapes, {}).params)
 
 
 def evaluate(run: Run, *, n: int = 0, seed: int = 0, judge: str | None = None, out: str | Path | None = None) -> dict:

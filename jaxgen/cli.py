@@ -63,9 +63,8 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--judge", metavar="RUN", help="a classifier run (default: the one of the data set)")
     sub.add_argument("--out", type=Path, metavar="FILE", help="default: RUN/card.json")
 
-    sub = command("zoo", _zoo, "List every config: family, paper, score.")
+    sub = command("zoo", _zoo, "List every config: family, parameters, paper, score.")
     sub.add_argument("family", nargs="?", default="", help="only this family")
-    sub.add_argument("--parameters", action="store_true", help="count parameters (a few seconds)")
 
     sub = command("config", _config, "Print the full tree of a config.")
     sub.add_argument("config", metavar="CONFIG")
@@ -207,20 +206,11 @@ def _zoo(args) -> None:
     if not names:
         families = sorted({name.split("/")[0] for name in configs.names()})
         raise UserError(f"There is no family {args.family!r}; there are {', '.join(families)}.")
-    table = Table("config", "paper", "score", box=None, pad_edge=False, show_lines=False)
-    if args.parameters:
-        table.add_column("parameters", justify="right")
+    table = Table("config", "parameters", "paper", "score", box=None, pad_edge=False)
     for name in names:
         facts = configs.facts(name)
-        row = [name, facts.get("paper", facts["title"]), facts.get("score", "")]
-        table.add_row(*row, *([f"{_parameters(name):,}"] if args.parameters else []))
+        table.add_row(name, facts.get("parameters", ""), facts.get("paper", facts["title"]), facts.get("score", ""))
     Console(width=None if sys.stdout.isatty() else 200).print(table)
-
-
-def _parameters(name: str) -> int:
-    from jaxgen import api
-
-    return api.parameters(name)
 
 
 def _config(args) -> None:
@@ -271,10 +261,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         args.run(args)
     except UserError as error:
         print(f"jaxgen: {error}", file=sys.stderr)
-        return getattr(error, "exit_code", 2)
+        return 2
     except KeyboardInterrupt:
         print("jaxgen: interrupted", file=sys.stderr)
         return 130
+    except Exception as error:
+        # A run that was asked to stop has saved itself and says with which code to end.
+        if not hasattr(error, "exit_code"):
+            raise
+        print(f"jaxgen: {error}", file=sys.stderr)
+        return error.exit_code
     return 0
 
 

@@ -1,6 +1,7 @@
 """A small convolutional network on scikit-learn's 8x8 digits, to judge samples
 
 Paper: LeCun et al. 1998, "Gradient-Based Learning Applied to Document Recognition"
+Parameters: 53,002
 Command: jaxgen train classifier/cnn_digits
 Hardware: 2 CPU cores
 Time: not measured yet

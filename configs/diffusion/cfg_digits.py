@@ -1,6 +1,7 @@
 """Class-conditional DDPM with classifier-free guidance on the 8x8 digits.
 
 Paper: Ho & Salimans 2021, Classifier-Free Diffusion Guidance
+Parameters: 960,324
 Command: jaxgen train diffusion/cfg_digits
 Hardware: 2 CPU cores
 Time: not measured yet

@@ -1,6 +1,7 @@
 """Cosine schedule, v-prediction and min-SNR weighting on the 8x8 digits.
 
 Paper: Nichol & Dhariwal 2021; Salimans & Ho 2022; Hang et al. 2023, Efficient Diffusion Training via Min-SNR Weighting
+Parameters: 957,508
 Command: jaxgen train diffusion/cosine_v_digits
 Hardware: 2 CPU cores
 Time: not measured yet

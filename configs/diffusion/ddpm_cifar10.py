@@ -1,6 +1,7 @@
 """DDPM on CIFAR-10 at the size of the paper, 35.7 M parameters.
 
 Paper: Ho et al. 2020, Denoising Diffusion Probabilistic Models
+Parameters: 35,746,307
 Command: jaxgen train diffusion/ddpm_cifar10
 Hardware: 8 accelerators
 Time: not measured yet

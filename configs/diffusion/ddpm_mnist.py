@@ -1,6 +1,7 @@
 """DDPM on MNIST, with 2x2 pixels folded into channels.
 
 Paper: Ho et al. 2020, Denoising Diffusion Probabilistic Models
+Parameters: 1,133,636
 Command: jaxgen train diffusion/ddpm_mnist
 Hardware: 2 CPU cores
 Time: not measured yet

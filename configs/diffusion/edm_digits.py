@@ -1,6 +1,7 @@
 """EDM on the 8x8 digits.
 
 Paper: Karras et al. 2022, Elucidating the Design Space of Diffusion-Based Generative Models
+Parameters: 957,508
 Command: jaxgen train diffusion/edm_digits
 Hardware: 2 CPU cores
 Time: not measured yet

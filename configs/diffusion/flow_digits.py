@@ -1,6 +1,7 @@
 """Rectified flow on the 8x8 digits.
 
 Paper: Liu et al. 2022, Flow Straight and Fast; Lipman et al. 2022, Flow Matching for Generative Modeling
+Parameters: 957,508
 Command: jaxgen train diffusion/flow_digits
 Hardware: 2 CPU cores
 Time: not measured yet

@@ -1,6 +1,7 @@
 """Conditional DCGAN on MNIST: labels embedded in the latent and as an image channel
 
 Paper: Mirza and Osindero 2014, https://arxiv.org/abs/1411.1784
+Parameters: 379,778
 Command: jaxgen train gan/cdcgan_mnist
 Hardware: 2 CPU cores
 Time: not measured yet

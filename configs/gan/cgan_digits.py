@@ -1,6 +1,7 @@
 """Conditional GAN on 8x8 digits: a class on demand
 
 Paper: Mirza and Osindero 2014, https://arxiv.org/abs/1411.1784
+Parameters: 299,650
 Command: jaxgen train gan/cgan_digits
 Hardware: 2 CPU cores
 Time: not measured yet

@@ -1,6 +1,7 @@
 """DCGAN on faces at 64 px, at the paper's size
 
 Paper: Radford et al. 2016, https://arxiv.org/abs/1511.06434
+Parameters: 36,087,940
 Command: jaxgen train gan/dcgan_celeba64
 Hardware: one accelerator
 Time: not measured yet

@@ -1,6 +1,7 @@
 """DCGAN on 8x8 digits, with the R1 penalty and averaged weights
 
 Paper: Radford et al. 2016, https://arxiv.org/abs/1511.06434; R1 from Mescheder et al. 2018, https://arxiv.org/abs/1801.04406
+Parameters: 281,666
 Command: jaxgen train gan/dcgan_digits
 Hardware: 2 CPU cores
 Time: not measured yet

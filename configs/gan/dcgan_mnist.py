@@ -1,6 +1,7 @@
 """DCGAN on MNIST at its native 28 px, sized for two CPU cores
 
 Paper: Radford et al. 2016, https://arxiv.org/abs/1511.06434
+Parameters: 270,754
 Command: jaxgen train gan/dcgan_mnist
 Hardware: 2 CPU cores
 Time: not measured yet

@@ -1,6 +1,7 @@
 """The small DCGAN that tutorials train on MNIST, for comparing training speed across frameworks
 
 Paper: Radford et al. 2016, https://arxiv.org/abs/1511.06434
+Parameters: 1,869,826
 Command: jaxgen train gan/dcgan_tutorial_mnist
 Hardware: 2 CPU cores
 Time: not measured yet

@@ -1,6 +1,7 @@
 """Wasserstein GAN with weight clipping on 8x8 digits
 
 Paper: Arjovsky et al. 2017, https://arxiv.org/abs/1701.07875
+Parameters: 281,794
 Command: jaxgen train gan/wgan_digits
 Hardware: 2 CPU cores
 Time: not measured yet

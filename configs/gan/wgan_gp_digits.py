@@ -1,6 +1,7 @@
 """Wasserstein GAN with gradient penalty on 8x8 digits
 
 Paper: Gulrajani et al. 2017, https://arxiv.org/abs/1704.00028
+Parameters: 281,794
 Command: jaxgen train gan/wgan_gp_digits
 Hardware: 2 CPU cores
 Time: not measured yet

@@ -1,6 +1,7 @@
 """beta-VAE on 8x8 digits: a heavier KL term, fewer latents in use; look at `jaxgen run traverse`.
 
 Paper: Higgins et al. 2017, "beta-VAE: Learning Basic Visual Concepts with a Constrained Variational Framework"
+Parameters: 172,628
 Command: jaxgen train vae/beta_digits
 Hardware: any; written for 2 CPU cores
 Time: not measured yet

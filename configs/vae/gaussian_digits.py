@@ -1,6 +1,7 @@
 """VAE with a Gaussian likelihood of fixed width on 8x8 digits.
 
 Paper: Kingma & Welling 2014, "Auto-Encoding Variational Bayes", appendix C.2
+Parameters: 177,248
 Command: jaxgen train vae/gaussian_digits
 Hardware: any; written for 2 CPU cores
 Time: not measured yet

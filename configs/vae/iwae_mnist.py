@@ -1,6 +1,7 @@
 """Importance-weighted autoencoder on dynamically binarised MNIST: 5 samples in the training bound.
 
 Paper: Burda et al. 2016, "Importance Weighted Autoencoders"
+Parameters: 425,284
 Command: jaxgen train vae/iwae_mnist
 Hardware: any; written for 2 CPU cores
 Time: not measured yet

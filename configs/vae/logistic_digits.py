@@ -1,6 +1,7 @@
 """VAE with a discretized logistic likelihood on 8x8 digits, with free bits and a KL warm-up.
 
 Paper: Kingma et al. 2016, "Improving Variational Inference with Inverse Autoregressive Flow"
+Parameters: 193,696
 Command: jaxgen train vae/logistic_digits
 Hardware: any; written for 2 CPU cores
 Time: not measured yet

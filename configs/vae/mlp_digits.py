@@ -1,6 +1,7 @@
 """VAE with fully connected networks on 8x8 digits: the quickest start.
 
 Paper: Kingma & Welling 2014, "Auto-Encoding Variational Bayes"
+Parameters: 172,628
 Command: jaxgen train vae/mlp_digits
 Hardware: any; written for 2 CPU cores
 Time: not measured yet
