@@ -126,6 +126,8 @@ def train(
         examples_per_step=config.train.batch_size * method.batches_per_step,
         progress=progress,
     )
+    if jax.process_index() == 0:
+        training.pictures.curve(folder / "metrics.jsonl", folder / "curve.png", title=name)
     return replace(run, state=state)
 
 
@@ -167,7 +169,7 @@ def _earlier(source: str):
     return weights(run.state, run.config.sampler.get("profile", "ema"))
 
 
-def _draw(run: Run, state: State, step: int, source: data.Data) -> Path:
+def _draw(run: Run, state: State, step: int, source: data.Data) -> None:
     """The picture of a step: fixed keys, so that pictures of one run can be compared."""
     now = replace(run, state=state)
     count = run.config.train.samples
@@ -175,9 +177,7 @@ def _draw(run: Run, state: State, step: int, source: data.Data) -> Path:
         images = joined(stream(now, "sample", count=count))["image"]
     else:
         images = _picture_of_task(now, count, source)
-    path = run.workdir / "samples" / f"{step:08d}.png"
-    files.write_images(path, images)
-    return path
+    files.write_images(run.workdir / "samples" / f"{step:08d}.png", images)
 
 
 def _picture_of_task(run: Run, count: int, source: data.Data) -> np.ndarray:
@@ -248,15 +248,16 @@ def evaluate(run: Run, *, n: int = 0, seed: int = 0, judge: str | None = None, o
 
 def _split(source: data.Data, split: str, limit: int = 0) -> tuple[np.ndarray, np.ndarray | None]:
     """All images of a split, or its first `limit`, uint8, with their labels if there are any."""
-    images, labels, seen = [], [], 0
+    images: list[np.ndarray] = []
+    labels: list[np.ndarray] = []
     for batch in source.epoch(split, 512):
         images.append(batch["image"][batch["mask"]])
-        labels.append(batch["label"][batch["mask"]] if "label" in batch else None)
-        seen += len(images[-1])
-        if limit and seen >= limit:
+        if "label" in batch:
+            labels.append(batch["label"][batch["mask"]])
+        if limit and sum(len(part) for part in images) >= limit:
             break
-    stop = limit or seen
-    return np.concatenate(images)[:stop], None if labels[0] is None else np.concatenate(labels)[:stop]
+    count = limit or None
+    return np.concatenate(images)[:count], np.concatenate(labels)[:count] if labels else None
 
 
 def _judge(run: Run, source: data.Data, judge: str | None) -> evals.Judge:

@@ -1,6 +1,7 @@
 """The command line: train, sample, run, evaluate, zoo, config, data. Heavy imports wait for the command."""
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -128,9 +129,7 @@ def _sample(args) -> None:
 
     run = _load(args.rundir, args.overrides)
     out = args.out or run.workdir / "samples.png"
-    labels = (
-        None if args.label is None else files._whole_numbers(args.label, run.method.tasks["sample"].inputs["label"])
-    )
+    labels = None if args.label is None else files.whole_numbers(args.label, run.method.tasks["sample"].inputs["label"])
     if args.n < 1:
         raise UserError(f"-n should be at least 1, not {args.n}.")
     chunks = api.stream(
@@ -245,7 +244,7 @@ def _data_show(args) -> None:
     sheet = data.contact_sheet(config.data, split=args.split)
     out = args.out or Path(Path(args.name).name).with_suffix(".png")
     try:
-        files._save(sheet, out)
+        files.save_picture(sheet, out)
     except OSError as error:
         raise UserError(f"{out} cannot be written: {error.strerror or error}.") from None
     print(f"Contact sheet of {args.name} in {out}")
@@ -257,6 +256,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Compiled programs are kept between processes, so that a second start is fast; the user's own setting wins.
     cache = os.environ.get("JAXGEN_CACHE", str(Path.home() / ".cache" / "jaxgen"))
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(cache) / "xla"))
+    # Libraries below report through absl (a missing optional decoder, finished saves); a person needs none of it.
+    logging.getLogger("absl").setLevel(logging.ERROR)
     try:
         args.run(args)
     except UserError as error:

@@ -61,7 +61,7 @@ def _read(item: str, spec: Spec, held_out) -> list[np.ndarray]:
     if item.startswith("test:"):
         return _held_out(item, held_out)
     if spec.kind == "label":
-        return [np.int32(part) for part in _whole_numbers(item, spec)]
+        return [np.asarray(part, np.int32) for part in whole_numbers(item, spec)]
     path = Path(item)
     if path.is_dir():
         files = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES)
@@ -73,7 +73,7 @@ def _read(item: str, spec: Spec, held_out) -> list[np.ndarray]:
     return [_image(path, spec)]
 
 
-def _whole_numbers(item: str, spec: Spec) -> list[int]:
+def whole_numbers(item: str, spec: Spec) -> list[int]:
     try:
         numbers = [int(part) for part in item.split(",")]
     except ValueError:
@@ -158,7 +158,7 @@ def write_images(out: Path, images: np.ndarray, start: int = 0) -> list[Path]:
             return [out]
         if out.suffix == ".png":
             out.parent.mkdir(parents=True, exist_ok=True)
-            _save(pictures.grid(images), out)
+            save_picture(pictures.grid(images), out)
             return [out]
         if out.suffix:
             raise UserError(f"--out {out} should end in .png (a grid) or .npz (one array), or name a folder.")
@@ -168,13 +168,13 @@ def write_images(out: Path, images: np.ndarray, start: int = 0) -> list[Path]:
         files = []
         for index, image in enumerate(images):
             files.append(out / f"{start + index:06d}.png")
-            _save(Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image), files[-1])
+            save_picture(Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image), files[-1])
         return files
     except OSError as error:
         raise UserError(f"{out} cannot be written: {error.strerror or error}.") from None
 
 
-def _save(image, path: Path) -> None:
+def save_picture(image, path: Path) -> None:
     part = path.with_name(f".{path.name}.part")
     image.save(part, format="PNG")
     os.replace(part, path)
@@ -187,7 +187,7 @@ def write_values(out: Path, values: Mapping[str, np.ndarray]) -> list[Path]:
         out.parent.mkdir(parents=True, exist_ok=True)
         if out.suffix == ".npz":
             part = out.with_name(f".{out.name}.part.npz")
-            np.savez_compressed(part, **dict(values))
+            np.savez_compressed(part, **dict(values))  # type: ignore[arg-type]
         elif out.suffix == ".json":
             part = out.with_name(f".{out.name}.part")
             part.write_text(json.dumps({name: value.tolist() for name, value in values.items()}, indent=1) + "\n")

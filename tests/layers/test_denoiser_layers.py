@@ -58,10 +58,10 @@ def test_attention_has_second_derivatives():
     def slope(f):
         return lambda q: jnp.sum(jnp.square(jax.grad(lambda q: jnp.sum(jnp.sin(f(q, k, v))))(q)))
 
-    ours, theirs = (jax.grad(slope(f))(q) for f in (attention, jax.nn.dot_product_attention))
+    ours, theirs = (jax.jit(jax.grad(slope(f)))(q) for f in (attention, jax.nn.dot_product_attention))
     np.testing.assert_allclose(ours, theirs, atol=1e-5)
     ours, theirs = (
-        jax.jvp(lambda q, f=f: f(q, k, v), (q,), (jnp.ones_like(q),))[1]
+        jax.jit(lambda q, f=f: jax.jvp(lambda q: f(q, k, v), (q,), (jnp.ones_like(q),))[1])(q)
         for f in (attention, jax.nn.dot_product_attention)
     )
     np.testing.assert_allclose(ours, theirs, atol=1e-5)

@@ -38,8 +38,7 @@ def keys_of(count):
 @pytest.mark.parametrize("name", PROCESSES)
 def test_every_combination_steps(name, prediction):
     method = build(PROCESSES[name](), prediction=prediction, weighting=prediction)
-    state = method.init(jax.random.key(0), batch(), {})
-    after, metrics = method.step(state, batch())
+    after, metrics = jax.jit(lambda b: method.step(method.init(jax.random.key(0), b, {}), b))(batch())
     assert np.isfinite(metrics["model/loss"])
     assert metrics["model/grad_norm"] > 0
     assert int(after.step) == 1
@@ -49,24 +48,21 @@ def test_micro_batches_change_nothing():
     ends = []
     for micro in (1, 4):
         method = build(vp_linear(), classes=3, micro=micro)
-        state = method.init(jax.random.key(0), batch(), {})
-        ends.append(method.step(state, batch())[1]["model/loss"])
+        one = jax.jit(lambda b, m=method: m.step(m.init(jax.random.key(0), b, {}), b))
+        ends.append(one(batch())[1]["model/loss"])
     np.testing.assert_allclose(*ends, rtol=1e-5)
 
 
 def test_labels_are_dropped_example_by_example():
-    seen = []
-
     def apply(params, stats, x, time, cond, **_):
-        seen.append(cond["label"])
-        return x * params, stats
+        # What the network was told leaves as its statistics.
+        return x * params, {"label": cond["label"]}
 
-    net = Net(lambda *_: (jnp.ones(()), {}), apply)
+    net = Net(lambda *_: (jnp.ones(()), {"label": jnp.zeros(4000, jnp.int32)}), apply)
     method = diffusion(net, vp_linear(), optax.sgd(0.0), image_shape=SHAPE, classes=3, drop=0.25)
     some = {"image": np.zeros((4000, *SHAPE), np.uint8), "label": np.zeros(4000, np.int32)}
-    with jax.disable_jit():
-        method.step(method.init(jax.random.key(0), some, {}), some)
-    label = np.asarray(jax.lax.stop_gradient(seen[-1]))
+    after, _ = jax.jit(lambda b: method.step(method.init(jax.random.key(0), b, {}), b))(some)
+    label = np.asarray(after.stats["model"]["label"])
     assert set(label.tolist()) == {0, 3}
     assert (label == 3).mean() == pytest.approx(0.25, abs=0.03)
 
@@ -76,17 +72,18 @@ def test_labels_are_dropped_example_by_example():
 def test_tasks(name, classes):
     guidance = 2.0 if classes else 1.0
     method = build(vp_cosine(), classes, sampler=Settings(name, steps=3, guidance=guidance, clip="static"))
-    state = method.init(jax.random.key(0), batch(), {})
+    state = jax.jit(lambda b: method.init(jax.random.key(0), b, {}))(batch())
+    sample, inpaint = (jax.jit(method.tasks[task].fn) for task in ("sample", "inpaint"))
     label = {"label": jnp.array([0, 1, 2, 0])} if classes else {}
-    image = method.tasks["sample"].fn(weights(state), keys_of(4), label)["image"]
+    image = sample(weights(state), keys_of(4), label)["image"]
     assert image.shape == (4, *SHAPE)
     assert float(jnp.abs(image).max()) <= 1.0
     one = {name: value[2:3] for name, value in label.items()}
-    again = method.tasks["sample"].fn(weights(state), keys_of(4)[2:3], one)["image"]
+    again = sample(weights(state), keys_of(4)[2:3], one)["image"]
     np.testing.assert_allclose(again, image[2:3], atol=1e-5)
     known = jnp.linspace(-1, 1, 16).reshape(4, *SHAPE)
     mask = jnp.array([1.0, 0.0, 0.0, 1.0]).reshape(1, *SHAPE).repeat(4, axis=0)
-    filled = method.tasks["inpaint"].fn(weights(state), keys_of(4), {"image": known, "mask": mask, **label})["image"]
+    filled = inpaint(weights(state), keys_of(4), {"image": known, "mask": mask, **label})["image"]
     np.testing.assert_array_equal(np.where(mask > 0, filled, 0), np.where(mask > 0, known, 0))
     assert set(method.tasks["inpaint"].inputs) == {"image", "mask", *label}
 
