@@ -24,12 +24,12 @@ def get_config(arg: str = "") -> ConfigDict:
     )
     c.optim = ConfigDict(
         dict(
-            generator=optimizer(lr=1e-3, b1=0.0, b2=0.99, ema=constant_ema(0.999)),
-            discriminator=optimizer(lr=1e-3, b1=0.0, b2=0.99),
+            generator=optimizer(lr=1e-3, b1=0.0, b2=0.99, schedule="linear", ema=constant_ema(0.999)),
+            discriminator=optimizer(lr=1e-3, b1=0.0, b2=0.99, schedule="linear"),
         )
     )
     c.sampler = ConfigDict(dict(interpolation=8))
-    c.train.update(steps=6000, batch_size=64, sample_every=1000, checkpoint_every=1000)
+    c.train.update(steps=4000, batch_size=64, sample_every=1000, checkpoint_every=1000)
     if arg == "smoke":
         c.train.update(steps=3, batch_size=8, samples=8)
         c.nets.generator.widths = (8, 4)
