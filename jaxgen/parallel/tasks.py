@@ -49,6 +49,7 @@ def run_task(
       chunk: examples per call; rounded up to a multiple of the devices. Results do not depend on it beyond rounding.
     """
     devices = mesh.size if mesh is not None else 1
+    weights = _on(mesh, weights)
     chunk = -(-min(chunk, count) // devices) * devices
     for first in range(0, count, chunk):
         real = min(chunk, count - first)
@@ -56,3 +57,11 @@ def run_task(
         part = {name: np.asarray(value)[rows] for name, value in (inputs or {}).items()}
         outputs = program(weights, jnp.uint32(seed), jnp.asarray(start + rows, jnp.uint32), part)
         yield {name: np.asarray(value)[:real] for name, value in outputs.items()}
+
+
+def _on(mesh: Mesh | None, weights: Weights) -> Weights:
+    """Weights on the devices of `mesh`: copied there if they live on others, left as they lie (sharded) if not."""
+    if mesh is None:
+        return weights
+    whole, wanted = NamedSharding(mesh, PartitionSpec()), set(mesh.devices.flat)
+    return jax.tree.map(lambda x: x if x.sharding.device_set == wanted else jax.device_put(x, whole), weights)

@@ -60,7 +60,7 @@ def test_a_run_holds_everything(run):
     assert list((run / "samples").glob("*.png"))
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert lines[-1]["step"] == 4
-    about = json.loads((run / "run.json").read_text())
+    about = json.loads((run / "run.json").read_text())[-1]
     assert about["seed"] == 0
     assert "jax" in json.dumps(about)
 
