@@ -4,8 +4,8 @@ Paper: LeCun et al. 1998, "Gradient-Based Learning Applied to Document Recogniti
 Parameters: 421,642
 Command: jaxgen train classifier/cnn_mnist
 Hardware: 2 CPU cores
-Time: not measured yet
-Score: not measured yet
+Time: about 6 minutes of CPU time (both cores together)
+Score: 99.09 % of the 10,000 test images (seed 0, 1,200 steps)
 """
 
 from ml_collections import ConfigDict
