@@ -33,7 +33,7 @@ def get_config(arg: str = "") -> ConfigDict:
         )
     )
     c.sampler = ConfigDict(dict(interpolation=8))
-    c.train.update(steps=20000, batch_size=64, sample_every=1000, checkpoint_every=1000)
+    c.train.update(steps=2000, batch_size=64, sample_every=1000, checkpoint_every=1000)
     if arg == "smoke":
         c.train.update(steps=3, batch_size=8, samples=8)
         c.data.update(name="digits")
