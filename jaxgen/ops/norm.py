@@ -5,8 +5,6 @@ Sums run over space first, channel by channel, and over the channels of a group 
 times faster on CPU than one reduction over a [.., groups, channels / groups] view.
 """
 
-import math
-
 import jax
 import jax.numpy as jnp
 
@@ -35,6 +33,10 @@ def group_norm(x: jax.Array, groups: int, eps: float = 1e-5) -> jax.Array:
     return (wide * scale.reshape(shape) - (mean * scale).reshape(shape)).astype(x.dtype)
 
 
-def fitting_groups(channels: int, groups: int) -> int:
-    """The largest number of groups, at most `groups`, that divides `channels`."""
-    return math.gcd(channels, groups) if channels % min(groups, channels) else min(groups, channels)
+def fitting_groups(channels: int, groups: int, least: int = 4) -> int:
+    """The largest number of groups, at most `groups`, that divides `channels` and leaves `least` channels in each.
+
+    A norm over one channel takes away whatever was added to that channel everywhere, a time embedding for instance.
+    """
+    most = max(1, min(groups, channels // least))
+    return max(n for n in range(1, most + 1) if channels % n == 0)

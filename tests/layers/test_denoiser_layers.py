@@ -19,7 +19,7 @@ def normal(seed, *shape):
     return jax.random.normal(jax.random.key(seed), shape)
 
 
-@pytest.mark.parametrize("shape", [(2, 4, 4, 8), (3, 5, 12), (4, 6)])
+@pytest.mark.parametrize("shape", [(2, 4, 4, 8), (3, 5, 12), (4, 8)])
 @pytest.mark.parametrize("groups", [1, 2])
 def test_group_norm_is_flax_group_norm(shape, groups):
     x = 3.0 * normal(0, *shape) + 1.0
@@ -37,11 +37,19 @@ def test_group_norm_in_half_precision_keeps_float32_statistics():
         group_norm(x, 3)
 
 
-@pytest.mark.parametrize(("channels", "groups"), [(8, 32), (64, 32), (48, 32), (6, 4), (7, 2)])
+@pytest.mark.parametrize(("channels", "groups"), [(8, 32), (64, 32), (48, 32), (6, 4), (7, 2), (128, 32)])
 def test_groups_fit(channels, groups):
     fitted = fitting_groups(channels, groups)
     assert channels % fitted == 0
     assert 1 <= fitted <= groups
+    assert channels // fitted >= 4 or fitted == 1
+
+
+def test_an_added_embedding_survives_the_norm():
+    x, added = normal(0, 1, 4, 4, 8), normal(1, 8)
+    norm = GroupNorm(32)
+    variables = norm.init(jax.random.key(0), x)
+    assert float(jnp.abs(norm.apply(variables, x + added) - norm.apply(variables, x)).max()) > 0.1
 
 
 @pytest.mark.parametrize("masked", [False, True])
