@@ -15,12 +15,12 @@ def get_config(arg=""):
     c = base()
     c.method = denoising("edm", "edm")
     c.method.process.data_std = 0.75
-    c.net = dict(name="unet", width=64, multipliers=(1,), blocks=2, attention=(4,), patch=2)
+    c.net = dict(name="unet", width=32, multipliers=(1, 2), blocks=1, attention=(4,))
     c.optim = optimizer(lr=2e-3, schedule="cosine", warmup=100, ema=constant_ema(0.999))
     c.sampler = denoising_sampler(name="heun", steps=18, grid="karras")
     c.train.update(steps=2000, batch_size=64, log_every=100, sample_every=500, checkpoint_every=500)
     if arg == "smoke":
-        c.net.update(width=8, blocks=1)
+        c.net.update(width=8)
         c.optim.update(warmup=2)
         c.sampler.steps = 3
         c.train.update(steps=4, batch_size=8, samples=4)

@@ -9,7 +9,8 @@ from jaxgen.ops import norm
 class GroupNorm(nn.Module):
     """Group normalisation (Wu & He 2018) with float32 statistics. x [B, ..., C] -> the same shape and dtype.
 
-    Takes as many groups as divide the channels and leave four in each, at most `groups`. Parameter names match `nn.GroupNorm`.
+    Takes as many groups as divide the channels and leave four in each, at most `groups`. Parameter names match
+    `nn.GroupNorm`.
     """
 
     groups: int = 32
