@@ -250,9 +250,24 @@ def _data_show(args) -> None:
     print(f"Contact sheet of {args.name} in {out}")
 
 
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The arguments; KEY=VALUE may stand anywhere, also behind options."""
+    top = parser()
+    args, rest = top.parse_known_args(argv)
+    unknown = [item for item in rest if item.startswith("-") or "=" not in item or not hasattr(args, "overrides")]
+    if unknown:
+        top.error(f"unrecognized arguments: {' '.join(unknown)}")
+    if rest:
+        args.overrides = [*args.overrides, *rest]
+    if getattr(args, "input", None):
+        args.overrides = [*args.overrides, *(item for item in args.input if item.startswith("sampler."))]
+        args.input = [item for item in args.input if not item.startswith("sampler.")]
+    return args
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point. Returns the exit code: 0 done, 2 bad input (one sentence on stderr), 130 interrupted."""
-    args = parser().parse_args(argv)
+    args = _parse(argv)
     # Compiled programs are kept between processes, so that a second start is fast; the user's own setting wins.
     cache = os.environ.get("JAXGEN_CACHE", str(Path.home() / ".cache" / "jaxgen"))
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(cache) / "xla"))

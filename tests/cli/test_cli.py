@@ -84,6 +84,14 @@ def test_sampler_settings_change_without_training(run, tmp_path):
     assert cli.main(["sample", str(run), key, "-n", "2", "--out", str(tmp_path / "b.npz")]) == 0
 
 
+def test_keys_may_stand_anywhere(run, tmp_path, capsys):
+    assert cli.main(["sample", str(run), "-n", "2", "sampler.steps=3", "--out", str(tmp_path / "c.npz")]) == 0
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["sample", str(run), "-n", "2", "--fast"])
+    assert stop.value.code == 2
+    assert "--fast" in capsys.readouterr().err
+
+
 def test_run_a_task(run, tmp_path, capsys):
     out = tmp_path / "filled.png"
     mask = tmp_path / "mask.png"
@@ -168,10 +176,10 @@ def test_damaged_checkpoints_fall_back(run, tmp_path, capsys):
     folder = tmp_path / "copy"
     shutil.copytree(run, folder)
     newest = max((folder / "checkpoints").iterdir(), key=lambda path: int(path.name) if path.name.isdigit() else -1)
-    biggest = max((p for p in newest.rglob("*") if p.is_file()), key=lambda p: p.stat().st_size)
-    content = bytearray(biggest.read_bytes())
-    content[len(content) // 2] ^= 1
-    biggest.write_bytes(content)
+    for path in newest.glob("ema/**/d/*"):
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
     fails(capsys, "sample", folder, "-n", "2", says="checkpoint")
 
 
