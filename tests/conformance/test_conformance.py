@@ -236,6 +236,7 @@ def test_saved_and_restored_step_is_the_same_step(name, tmp_path):
     state, _ = made.step(state, made.put(chosen.batches[0]))
     checkpoints = training.Checkpoints(tmp_path / "checkpoints")
     checkpoints.save(1, state)
+    checkpoints.wait()
     state, _ = made.step(state, made.put(chosen.batches[1]))
     straight = host(state)
     abstract = made.abstract(jax.random.key(0), chosen.batches[0], {})
