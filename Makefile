@@ -17,7 +17,7 @@ $(BIN)/.ready: pyproject.toml constraints.txt
 	@touch $@
 
 demo: $(BIN)/.ready  ## Set up, train a diffusion model on real handwritten digits, draw samples.
-	$(BIN)/jaxgen train diffusion/ddpm_digits --workdir $(DEMO_DIR)
+	$(BIN)/jaxgen train diffusion/edm_digits --workdir $(DEMO_DIR)
 	$(BIN)/jaxgen sample $(DEMO_DIR) -n 64 --out $(DEMO_DIR)/samples.png
 	@echo "The trained model, its metrics and its pictures lie in $(DEMO_DIR); look at $(DEMO_DIR)/samples.png"
 

@@ -1,11 +1,12 @@
-"""Class-conditional DDPM with classifier-free guidance on the 8x8 digits.
+"""Class-conditional EDM with classifier-free guidance on the 8x8 digits.
 
 Paper: Ho & Salimans 2021, Classifier-Free Diffusion Guidance
 Parameters: 2,127,424
 Command: jaxgen train diffusion/cfg_digits
 Hardware: 2 CPU cores
-Time: not measured yet
-Score: not measured yet
+Time: about 5 minutes beside two other jobs (20 steps/s)
+Score: precision 0.994, recall 0.771 (held-out 0.910, 0.922); 92.4 % of samples judged with probability >= 0.9
+  (held-out 93.2 %). `jaxgen evaluate diffusion/cfg_digits`, seed 0
 """
 
 from jaxgen.zoo.defaults import base, constant_ema, denoising, denoising_sampler, optimizer
@@ -13,10 +14,11 @@ from jaxgen.zoo.defaults import base, constant_ema, denoising, denoising_sampler
 
 def get_config(arg=""):
     c = base()
-    c.method = denoising("linear", "eps", conditional=True, drop=0.15)
+    c.method = denoising("edm", "edm", conditional=True, drop=0.1)
+    c.method.process.data_std = 0.75
     c.net = dict(name="mlp_denoiser", width=384, layers=4)
     c.optim = optimizer(lr=1e-3, schedule="cosine", warmup=200, ema=constant_ema(0.999))
-    c.sampler = denoising_sampler(name="ddim", steps=50, eta=1.0, clip="static", guidance=1.5)
+    c.sampler = denoising_sampler(name="heun", steps=25, grid="karras", guidance=1.5)
     c.train.update(steps=6000, batch_size=128, log_every=100, sample_every=2000, checkpoint_every=2000)
     c.train.steps_per_call = 20
     if arg == "smoke":

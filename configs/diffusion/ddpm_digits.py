@@ -4,8 +4,9 @@ Paper: Ho et al. 2020, Denoising Diffusion Probabilistic Models
 Parameters: 2,123,200
 Command: jaxgen train diffusion/ddpm_digits
 Hardware: 2 CPU cores
-Time: not measured yet
-Score: not measured yet
+Time: about 7 minutes beside two other jobs (15 steps/s)
+Score: precision 0.961, recall 0.780 (held-out 0.910, 0.922); 60.6 % of samples judged with probability >= 0.9
+  (held-out 93.2 %). `jaxgen evaluate diffusion/ddpm_digits`, seed 0
 """
 
 from jaxgen.zoo.defaults import base, constant_ema, denoising, denoising_sampler, optimizer
@@ -16,7 +17,7 @@ def get_config(arg=""):
     c.method = denoising("linear", "eps")
     c.net = dict(name="mlp_denoiser", width=384, layers=4)
     c.optim = optimizer(lr=1e-3, schedule="cosine", warmup=200, ema=constant_ema(0.999))
-    c.sampler = denoising_sampler(name="ddim", steps=50, eta=1.0, clip="static")
+    c.sampler = denoising_sampler(name="ddpm", steps=250, clip="static")
     c.train.update(steps=6000, batch_size=128, log_every=100, sample_every=2000, checkpoint_every=2000)
     c.train.steps_per_call = 20
     if arg == "smoke":

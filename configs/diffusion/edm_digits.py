@@ -5,7 +5,8 @@ Parameters: 2,123,200
 Command: jaxgen train diffusion/edm_digits
 Hardware: 2 CPU cores
 Time: not measured yet
-Score: not measured yet
+Score: precision 0.955, recall 0.828 (held-out 0.910, 0.922); 72.7 % of samples judged with probability >= 0.9
+  (held-out 93.2 %). `jaxgen evaluate diffusion/edm_digits`, seed 0
 """
 
 from jaxgen.zoo.defaults import base, constant_ema, denoising, denoising_sampler, optimizer

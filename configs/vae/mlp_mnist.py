@@ -4,8 +4,9 @@ Paper: Kingma & Welling 2014, "Auto-Encoding Variational Bayes"
 Parameters: 1,346,864
 Command: jaxgen train vae/mlp_mnist
 Hardware: any; written for 2 CPU cores
-Time: not measured yet
-Score: not measured yet
+Time: 37 minutes beside two to four other jobs (16 minutes of CPU time)
+Score: -ELBO 92.2 nats, importance-weighted bound with K = 100 88.5 nats, on the 10,000 test images, dynamically
+  binarised. `jaxgen evaluate vae/mlp_mnist`, seed 0
 """
 
 from jaxgen.zoo.defaults import base, constant_ema, optimizer, variational, variational_sampler
