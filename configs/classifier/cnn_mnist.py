@@ -23,7 +23,7 @@ def get_config(arg: str = "") -> ConfigDict:
     c.train.update(steps=1200, batch_size=128)
     if arg == "smoke":
         c.data.update(name="digits")
-        c.net.update(widths=(4, 8), features=8)
+        c.net.update(dropout=0.0, widths=(4, 8), features=8)
         c.optim.update(warmup=0)
         c.train.update(steps=3, batch_size=8, samples=8)
     return c
