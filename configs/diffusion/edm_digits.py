@@ -4,7 +4,7 @@ Paper: Karras et al. 2022, Elucidating the Design Space of Diffusion-Based Gener
 Parameters: 2,123,200
 Command: jaxgen train diffusion/edm_digits
 Hardware: 2 CPU cores
-Time: not measured yet
+Time: about 4 minutes (28 steps/s beside one other job)
 Score: precision 0.955, recall 0.828 (held-out 0.910, 0.922); 72.7 % of samples judged with probability >= 0.9
   (held-out 93.2 %). `jaxgen evaluate diffusion/edm_digits`, seed 0
 """

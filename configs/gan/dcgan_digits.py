@@ -4,8 +4,9 @@ Paper: Radford et al. 2016, https://arxiv.org/abs/1511.06434; R1 from Mescheder 
 Parameters: 281,666
 Command: jaxgen train gan/dcgan_digits
 Hardware: 2 CPU cores
-Time: not measured yet
-Score: not measured yet
+Time: 3.6 minutes beside one to two other jobs
+Score: precision 0.834, recall 0.846 (held-out 0.910, 0.922); 75.5 % of samples judged with probability >= 0.9
+  (held-out 93.2 %). `jaxgen evaluate gan/dcgan_digits`, seed 0
 """
 
 from ml_collections import ConfigDict

@@ -4,8 +4,9 @@ Paper: Radford et al. 2016, https://arxiv.org/abs/1511.06434
 Parameters: 270,754
 Command: jaxgen train gan/dcgan_mnist
 Hardware: 2 CPU cores
-Time: not measured yet
-Score: not measured yet
+Time: 21 minutes beside one to two other jobs (17 minutes of CPU time)
+Score: 65.7 % of 1,000 samples judged with probability >= 0.9 (held-out 97.0 %), precision 0.430, recall 0.690
+  (held-out 0.858, 0.867). `jaxgen evaluate gan/dcgan_mnist`, seed 0
 """
 
 from ml_collections import ConfigDict

@@ -4,8 +4,9 @@ Paper: Kingma & Welling 2014, "Auto-Encoding Variational Bayes"
 Parameters: 172,628
 Command: jaxgen train vae/mlp_digits
 Hardware: any; written for 2 CPU cores
-Time: not measured yet
-Score: not measured yet
+Time: 25 s
+Score: -ELBO 22.8 nats, importance-weighted bound 22.4 nats (355 held-out images); precision 0.772, recall 0.453
+  (held-out 0.910, 0.922). `jaxgen evaluate vae/mlp_digits`, seed 0
 """
 
 from jaxgen.zoo.defaults import base, constant_ema, optimizer, variational, variational_sampler
