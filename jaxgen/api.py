@@ -89,6 +89,7 @@ def train(
         zoo_configs.override(config, overrides)
     folder = Path(workdir) if workdir else default_workdir(name)
     check_same_model(folder, config)
+    parallel.split_cpu(config.mesh.cpu)
 
     source = data.load(config.data)
     axis = "data" if config.train.strategy == "pmap" else None

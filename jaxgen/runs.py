@@ -80,6 +80,7 @@ def load(workdir: str | Path, *, step: int | None = None) -> Run:
     """
     folder = Path(workdir)
     config = read_config(folder)
+    parallel.split_cpu(config.mesh.get("cpu", 1))
     try:
         described = json.loads((folder / "data.json").read_text())
     except (FileNotFoundError, ValueError):

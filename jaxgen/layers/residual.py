@@ -6,6 +6,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxgen.layers.convolution import Conv
 from jaxgen.layers.norms import GroupNorm, modulate
 from jaxgen.ops.resample import nearest_up
 
@@ -29,7 +30,7 @@ class ResidualBlock(nn.Module):
     def __call__(self, x: jax.Array, emb: jax.Array, *, train: bool) -> jax.Array:
         n = self.features
         h = nn.silu(GroupNorm(self.groups, self.eps, name="norm1")(x))
-        h = nn.Conv(n, (3, 3), dtype=self.dtype, name="conv1")(h)
+        h = Conv(n, dtype=self.dtype, name="conv1")(h)
         emb = nn.Dense(2 * n if self.scale_shift else n, dtype=self.dtype, name="emb")(nn.silu(emb))
         norm2 = GroupNorm(self.groups, self.eps, name="norm2")
         if self.scale_shift:
@@ -39,9 +40,9 @@ class ResidualBlock(nn.Module):
             h = norm2(h + emb[:, None, None, :])
         h = nn.Dropout(self.dropout, name="dropout")(nn.silu(h), deterministic=not train)
         init = nn.initializers.zeros if self.zero_init else nn.initializers.lecun_normal()
-        h = nn.Conv(n, (3, 3), kernel_init=init, dtype=self.dtype, name="conv2")(h)
+        h = Conv(n, kernel_init=init, dtype=self.dtype, name="conv2")(h)
         if x.shape[-1] != n:
-            x = nn.Conv(n, (1, 1), dtype=self.dtype, name="shortcut")(x)
+            x = Conv(n, kernel=1, dtype=self.dtype, name="shortcut")(x)
         return x + h
 
 
@@ -52,8 +53,7 @@ class Downsample(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        pad = ((0, 1), (0, 1))
-        return nn.Conv(x.shape[-1], (3, 3), strides=2, padding=pad, dtype=self.dtype, name="conv")(x)
+        return Conv(x.shape[-1], stride=2, dtype=self.dtype, name="conv")(x)
 
 
 class Upsample(nn.Module):
@@ -63,4 +63,4 @@ class Upsample(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        return nn.Conv(x.shape[-1], (3, 3), dtype=self.dtype, name="conv")(nearest_up(x))
+        return Conv(x.shape[-1], dtype=self.dtype, name="conv")(nearest_up(x))

@@ -5,6 +5,8 @@ from typing import Any
 import flax.linen as nn
 import jax.numpy as jnp
 
+from jaxgen.layers.convolution import Conv
+
 
 def halve(x):
     """2 x 2 max pooling [B, H, W, C] -> [B, H // 2, W // 2, C] by a reshape, whose gradient is cheap everywhere."""
@@ -28,7 +30,7 @@ class CNNClassifier(nn.Module):
     @nn.compact
     def __call__(self, x, *, train: bool):
         for i, width in enumerate(self.widths):
-            x = nn.Conv(width, (3, 3), dtype=self.dtype, name=f"conv_{i}")(x.astype(self.dtype))
+            x = Conv(width, dtype=self.dtype, name=f"conv_{i}")(x.astype(self.dtype))
             x = halve(nn.relu(x)) if min(x.shape[1:3]) > 1 else nn.relu(x)
         x = x.reshape(x.shape[0], -1)
         x = nn.Dropout(self.dropout, deterministic=not train, name="dropout_0")(x)

@@ -5,14 +5,16 @@ With stride s, kernel k and x[n], w[a, i, o] zero-padded as in "SAME":
     (2)  up(y, w)[n, i]      = sum_{m, a, o : s m + a - p = n} y[m, o] w[a, i, o]   its adjoint in x: up-sampling by s
     (3)  correlate(x, y)     = sum over batch and m of x[s m + a - p, i] y[m, o]     its adjoint in w
 Each is linear in both arguments, and the derivatives of any of them are the other two, so gradients of every order
-stay among these three. Differentiating a dilated convolution instead, as `lax.conv_transpose` does, gives a weight
-gradient that XLA's CPU backend runs 20 to 100 times slower; the same happens in the second derivatives that gradient
-penalties take of strided critics.
+stay among these three. All three are written as convolutions of channels-last images with HWIO kernels, the one form
+that XLA's CPU backend runs fast everywhere: the forms that automatic differentiation makes of a convolution are 20 to
+100 times slower when dilated (transposed convolutions, gradient penalties of strided critics), and 10 times slower
+inside a `lax.scan`. (3) sums over batch and space at once; in parts that fit the cache it is two to three times faster.
 """
 
 from functools import partial
 
 import jax
+import jax.numpy as jnp
 from jax import lax
 
 from jaxgen.ops import convolution
@@ -24,6 +26,20 @@ def _convolve(x, w, stride):
     return lax.conv_general_dilated(x, w, (stride, stride), "SAME", dimension_numbers=_LAYOUT)
 
 
+def _same(kernel: int, stride: int) -> tuple[int, int]:
+    """The "SAME" padding of an axis, in front and behind, whose length `stride` divides."""
+    total = max(kernel - stride, 0)
+    return total // 2, total - total // 2
+
+
+def _parts(batch: int, pixels: int, channels: int) -> int:
+    """How many parts to sum (3) in: about 512 terms or more in each, at most 16 parts."""
+    parts = 1
+    while channels >= 256 and parts < 16 and batch % (2 * parts) == 0 and batch * pixels >= 1024 * parts:
+        parts *= 2
+    return parts
+
+
 @partial(jax.custom_vjp, nondiff_argnums=(2,))
 def down(x: jax.Array, w: jax.Array, stride: int = 2) -> jax.Array:
     """Eq. (1): x [B, H, W, I], w [k, k, I, O] -> [B, H / stride, W / stride, O] ("SAME" padding).
@@ -31,12 +47,20 @@ def down(x: jax.Array, w: jax.Array, stride: int = 2) -> jax.Array:
     H and W must be multiples of `stride`. Forward-mode differentiation (`jax.jvp`) is not defined; `jax.grad` of any
     order is.
     """
+    if w.shape[:2] == (1, 1) and stride == 1:
+        return x @ w[0, 0]
     return _convolve(x, w, stride)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2,))
 def up(y: jax.Array, w: jax.Array, stride: int = 2) -> jax.Array:
     """Eq. (2), the transposed convolution: y [B, H, W, O], w [k, k, I, O] -> [B, H * stride, W * stride, I]."""
+    if w.shape[:2] == (1, 1) and stride == 1:
+        return y @ w[0, 0].T
+    if stride == 1:
+        flipped = jnp.swapaxes(w[::-1, ::-1], 2, 3)
+        padding = [(k - 1 - before, k - 1 - after) for k in w.shape[:2] for before, after in [_same(k, 1)]]
+        return lax.conv_general_dilated(y, flipped, (1, 1), padding, dimension_numbers=_LAYOUT)
     if w.shape[0] >= stride:
         return convolution.sub_pixel(y, w, stride)
     batch, height, width, _ = y.shape
@@ -47,8 +71,23 @@ def up(y: jax.Array, w: jax.Array, stride: int = 2) -> jax.Array:
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3))
 def correlate(x: jax.Array, y: jax.Array, stride: int, kernel: int) -> jax.Array:
     """Eq. (3): x [B, H, W, I], y [B, H / stride, W / stride, O] -> [kernel, kernel, I, O]."""
-    like = jax.ShapeDtypeStruct((kernel, kernel, x.shape[-1], y.shape[-1]), x.dtype)
-    return jax.linear_transpose(lambda w: _convolve(x, w, stride), like)(y)[0]
+    if kernel == 1 and stride == 1:
+        return jnp.einsum("bhwi,bhwo->io", x, y)[None, None]
+    batch, height, width, inputs = x.shape
+    rows, columns, outputs = y.shape[1:]
+    parts = _parts(batch, rows * columns, inputs * outputs)
+    # Part i takes every parts-th example: an even share of each device's. Channels become the batch and the other way
+    # round, and y, dilated by the stride, is the kernel that slides over x.
+    images = x.reshape(batch // parts, parts, height, width, inputs).transpose(1, 4, 2, 3, 0)
+    kernels = y.reshape(batch // parts, parts, rows, columns, outputs).transpose(1, 2, 3, 0, 4)
+    padding = [_same(kernel, stride)] * 2
+    total = sum(
+        lax.conv_general_dilated(
+            images[i], kernels[i], (1, 1), padding, rhs_dilation=(stride, stride), dimension_numbers=_LAYOUT
+        )
+        for i in range(parts)
+    )
+    return jnp.asarray(total)[:, :kernel, :kernel].transpose(1, 2, 0, 3)
 
 
 def _down_back(stride, saved, g):

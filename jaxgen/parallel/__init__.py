@@ -1,8 +1,8 @@
 """Mesh, sharding rules, the two execution strategies of one pure step, and tasks in chunks."""
 
-from jaxgen.parallel.mesh import make_mesh
+from jaxgen.parallel.mesh import make_mesh, split_cpu
 from jaxgen.parallel.rules import shardings
 from jaxgen.parallel.strategies import Strategy, jit_strategy, pmap_strategy
 from jaxgen.parallel.tasks import run_task, task_program
 
-__all__ = ["Strategy", "jit_strategy", "make_mesh", "pmap_strategy", "run_task", "shardings", "task_program"]
+__all__ = ["Strategy", "jit_strategy", "make_mesh", "pmap_strategy", "run_task", "shardings", "split_cpu", "task_program"]

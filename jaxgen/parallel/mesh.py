@@ -1,5 +1,6 @@
 """The device mesh: who holds which part of the batch ("data" and "fsdp") and of the weights ("fsdp")."""
 
+import os
 from collections.abc import Sequence
 
 import jax
@@ -11,6 +12,20 @@ from jaxgen.core import UserError
 DATA, FSDP = "data", "fsdp"
 BATCH = (DATA, FSDP)
 """The mesh axes that divide the batch; "fsdp" divides the weights as well."""
+
+
+def split_cpu(most: int) -> None:
+    """Make up to `most` devices of the CPU, one per core, before jax starts; without effect once it has started.
+
+    XLA's CPU convolutions of up to 128 channels run on one thread each, so a batch divided among the cores is
+    nearly as many times faster. A device count in XLA_FLAGS goes before. Accelerators are untouched.
+    """
+    if "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", ""):
+        return
+    try:
+        jax.config.update("jax_num_cpu_devices", max(1, min(most, os.cpu_count() or 1)))
+    except RuntimeError:  # jax runs already, in a notebook for instance, with the devices it has
+        return
 
 
 def make_mesh(data: int = -1, fsdp: int = 1, devices: Sequence[jax.Device] | None = None) -> Mesh:

@@ -126,7 +126,8 @@ def base() -> ConfigDict:
                 keep=3,  # newest checkpoints kept
                 init_from="",  # "run:PATH": start from the weights of another run
             ),
-            mesh=dict(data=-1, fsdp=1),  # -1: all remaining devices
+            # -1: all remaining devices. cpu: where the backend is the CPU, how many devices at most to make of it.
+            mesh=dict(data=-1, fsdp=1, cpu=1),
             eval=dict(
                 samples=1000,  # images drawn to be judged
                 likelihood=0,  # held-out images whose log_prob is averaged; 0: all

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 
 from jaxgen.core import UserError
 from jaxgen.layers.attention import SpatialAttention
+from jaxgen.layers.convolution import Conv
 from jaxgen.layers.embeddings import LabelEmbedding, TimeEmbedding
 from jaxgen.layers.norms import GroupNorm
 from jaxgen.layers.residual import Downsample, ResidualBlock, Upsample
@@ -55,7 +56,7 @@ class UNet(nn.Module):
         self._check(x)
         emb = self._embed(time["t"], cond)
         h = space_to_depth(x.astype(self.dtype), self.patch)
-        h = nn.Conv(self.width, (3, 3), dtype=self.dtype, name="conv_in")(h)
+        h = Conv(self.width, dtype=self.dtype, name="conv_in")(h)
         skips = [h]
         last = len(self.multipliers) - 1
         for level, multiplier in enumerate(self.multipliers):
@@ -77,7 +78,7 @@ class UNet(nn.Module):
         h = nn.silu(GroupNorm(self.groups, self.eps, name="norm_out")(h))
         init = nn.initializers.zeros if self.zero_init else nn.initializers.lecun_normal()
         channels = x.shape[-1] * self.patch**2
-        h = nn.Conv(channels, (3, 3), kernel_init=init, dtype=self.dtype, name="conv_out")(h)
+        h = Conv(channels, kernel_init=init, dtype=self.dtype, name="conv_out")(h)
         return depth_to_space(h, self.patch).astype(jnp.float32)
 
     def _check(self, x):

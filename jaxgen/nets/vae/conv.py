@@ -12,6 +12,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxgen.layers.convolution import Conv
 from jaxgen.nets.roles import Cond
 
 
@@ -23,10 +24,9 @@ class Block(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        width, size = x.shape[-1], (self.kernel, self.kernel)
-        h = nn.Conv(width, size, dtype=self.dtype, name="conv_0")(nn.silu(x))
-        zeros = nn.initializers.zeros
-        return x + nn.Conv(width, size, dtype=self.dtype, kernel_init=zeros, name="conv_1")(nn.silu(h))
+        width, zeros = x.shape[-1], nn.initializers.zeros
+        h = Conv(width, self.kernel, dtype=self.dtype, name="conv_0")(nn.silu(x))
+        return x + Conv(width, self.kernel, dtype=self.dtype, kernel_init=zeros, name="conv_1")(nn.silu(h))
 
 
 class ConvEncoder(nn.Module):
@@ -57,12 +57,13 @@ class ConvEncoder(nn.Module):
         h = _add_label(h, cond, self.classes, self.dtype)
         for level, width in enumerate(self.channels):
             if level:
+                # flax's own: sides may be odd here, which `Conv` does not halve.
                 h = nn.Conv(width, (3, 3), (2, 2), dtype=self.dtype, name=f"down_{level}")(h)
             for index in range(self.blocks):
                 h = Block(dtype=self.dtype, name=f"level_{level}_block_{index}")(h)
         h = nn.silu(h)
         if self.spatial:
-            out = nn.Conv(2 * self.latent, (1, 1), dtype=jnp.float32, name="out")(h)
+            out = Conv(2 * self.latent, kernel=1, dtype=jnp.float32, name="out")(h)
         else:
             h = h.reshape(h.shape[0], -1)
             if self.hidden:
@@ -94,7 +95,7 @@ class ConvDecoder(nn.Module):
         deepest = (*sizes[-1], self.channels[-1])
         h = z.astype(self.dtype)
         if self.spatial:
-            h = nn.Conv(deepest[-1], (1, 1), dtype=self.dtype, name="in")(h)
+            h = Conv(deepest[-1], kernel=1, dtype=self.dtype, name="in")(h)
         else:
             if self.hidden:
                 h = nn.silu(nn.Dense(self.hidden, dtype=self.dtype, name="hidden")(h))
@@ -102,14 +103,12 @@ class ConvDecoder(nn.Module):
         h = _add_label(h, cond, self.classes, self.dtype)
         for level in reversed(range(len(self.channels))):
             if level + 1 < len(self.channels):
-                h = nn.Conv(self.channels[level], (3, 3), dtype=self.dtype, name=f"up_{level}")(
-                    _double(h, sizes[level])
-                )
+                h = Conv(self.channels[level], dtype=self.dtype, name=f"up_{level}")(_double(h, sizes[level]))
             for index in range(self.blocks):
                 h = Block(dtype=self.dtype, name=f"level_{level}_block_{index}")(h)
         outputs = image[2] * self.parameters
         # Sub-pixel output: each place of the first level paints stem x stem pixels.
-        h = nn.Conv(outputs * self.stem**2, (3, 3), dtype=jnp.float32, name="out")(nn.silu(h))
+        h = Conv(outputs * self.stem**2, dtype=jnp.float32, name="out")(nn.silu(h))
         return _shuffle(h, self.stem)[:, : image[0], : image[1]]
 
 
