@@ -5,4 +5,13 @@ from jaxgen.parallel.rules import shardings
 from jaxgen.parallel.strategies import Strategy, jit_strategy, pmap_strategy
 from jaxgen.parallel.tasks import run_task, task_program
 
-__all__ = ["Strategy", "jit_strategy", "make_mesh", "pmap_strategy", "run_task", "shardings", "split_cpu", "task_program"]
+__all__ = [
+    "Strategy",
+    "jit_strategy",
+    "make_mesh",
+    "pmap_strategy",
+    "run_task",
+    "shardings",
+    "split_cpu",
+    "task_program",
+]
