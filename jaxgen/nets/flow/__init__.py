@@ -1,0 +1,1 @@
+"""Bijections between images and Gaussian latents."""
