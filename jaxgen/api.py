@@ -298,7 +298,10 @@ def report(card: dict[str, Any]) -> str:
     if "likelihood" in card:
         found = dict(card["likelihood"])
         count, unit = found.pop("images"), found.pop("unit")
-        lines += [f"{k:36}{v['mean']:>12.3f} +- {v['error']:.3f} ({unit}, {count} images)" for k, v in found.items()]
+        units = {name: "bits per dimension" if name == "bits_per_dim" else unit for name in found}
+        lines += [
+            f"{k:36}{v['mean']:>12.3f} +- {v['error']:.3f} ({units[k]}, {count} images)" for k, v in found.items()
+        ]
     if "accuracy" in card:
         lines.append(f"{'accuracy on held-out images':36}{100 * card['accuracy']:>11.2f} %")
     return "\n".join(lines)

@@ -82,3 +82,43 @@ class Decoder(Protocol):
     def __call__(self, z: jax.Array, cond: Cond, *, train: bool) -> jax.Array:
         """z [B, ...latent] -> distribution parameters float32 [B, H, W, C * parameters per channel]."""
         ...
+
+
+class Causal(Protocol):
+    """What comes next, for every pixel at once in training, and pixel by pixel with cached activations in sampling."""
+
+    def __call__(self, x: jax.Array, cond: Cond, *, train: bool) -> jax.Array:
+        """x float [B, H, W, C] in [-1, 1] -> distribution parameters float32 [B, H, W, P].
+
+        Those of (i, j) depend on pixels before (i, j) in raster order alone.
+        """
+        ...
+
+    def init_cache(self, x: jax.Array, *, train: bool) -> Any:
+        """The cache before the first pixel of images like x [B, H, W, C]; only the shape of x counts."""
+        ...
+
+    def row(self, cache: Any, above: jax.Array, i: jax.Array, cond: Cond, *, train: bool) -> Any:
+        """Begin row i, given the finished row i - 1, float [B, W, C] (anything for i = 0) -> the new cache.
+
+        Whatever depends on the rows above alone is computed here, once per row.
+        """
+        ...
+
+    def step(
+        self, cache: Any, before: jax.Array, i: jax.Array, j: jax.Array, cond: Cond, *, train: bool
+    ) -> tuple[Any, jax.Array]:
+        """(new cache, parameters [B, P] of pixel (i, j)), given pixel (i, j - 1), [B, C] (anything for j = 0)."""
+        ...
+
+
+class Bijection(Protocol):
+    """Images to latents and back. Every level's latents come out N(0, I) under the model, as one vector."""
+
+    def __call__(self, x: jax.Array, cond: Cond, *, train: bool) -> tuple[jax.Array, jax.Array]:
+        """x float [B, H, W, C], cond {"label"?, "image"?} -> (z float32 [B, H W C], log |det dz/dx| float32 [B])."""
+        ...
+
+    def inverse(self, z: jax.Array, cond: Cond, *, train: bool) -> jax.Array:
+        """z [B, H W C] -> x float32 [B, H, W, C]."""
+        ...

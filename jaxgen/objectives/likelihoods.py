@@ -118,12 +118,7 @@ def discretized_logistic(*, floor: float = -7.0) -> Likelihood:
 
     def log_prob(params, x):
         m, log_s = split(params)
-        inverse = jnp.exp(-log_s)
-        below, above = (x - HALF_BIN - m) * inverse, (x + HALF_BIN - m) * inverse
-        left = jax.nn.log_sigmoid(above)
-        right = jax.nn.log_sigmoid(-below)
-        inner = left + right + jnp.log(-jnp.expm1(-2.0 * HALF_BIN * inverse))  # (4)
-        return _total(jnp.where(x < HALF_BIN - 1.0, left, jnp.where(x > 1.0 - HALF_BIN, right, inner)))
+        return _total(logistic_bin(x, m, log_s))
 
     def sample(params, keys):
         m, log_s = split(params)
@@ -131,6 +126,21 @@ def discretized_logistic(*, floor: float = -7.0) -> Likelihood:
         return jnp.round((jnp.clip(x, -1.0, 1.0) + 1.0) * 127.5) / 127.5 - 1.0
 
     return Likelihood(2, _as_is, log_prob, lambda p: jnp.clip(split(p)[0], -1.0, 1.0), sample)
+
+
+def logistic_bin(x: jax.Array, m: jax.Array, log_s: jax.Array, half: float = HALF_BIN) -> jax.Array:
+    """log P(x) of eq. (3), element by element, float32.
+
+    Args:
+      x: levels in [-1, 1], evenly spaced.
+      half: half the distance between levels, h; 1 / (K - 1) for K levels.
+    """
+    inverse = jnp.exp(-log_s)
+    below, above = (x - half - m) * inverse, (x + half - m) * inverse
+    left = jax.nn.log_sigmoid(above)
+    right = jax.nn.log_sigmoid(-below)
+    inner = left + right + jnp.log(-jnp.expm1(-2.0 * half * inverse))  # (4)
+    return jnp.where(x < half - 1.0, left, jnp.where(x > 1.0 - half, right, inner))
 
 
 def _as_is(x, keys):

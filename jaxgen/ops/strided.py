@@ -32,6 +32,10 @@ def _same(kernel: int, stride: int) -> tuple[int, int]:
     return total // 2, total - total // 2
 
 
+def _sides(kernel: int | tuple[int, int]) -> tuple[int, int]:
+    return kernel if isinstance(kernel, tuple) else (kernel, kernel)
+
+
 def _parts(batch: int, pixels: int, channels: int) -> int:
     """How many parts to sum (3) in: about 512 terms or more in each, at most 16 parts."""
     parts = 1
@@ -44,8 +48,8 @@ def _parts(batch: int, pixels: int, channels: int) -> int:
 def down(x: jax.Array, w: jax.Array, stride: int = 2) -> jax.Array:
     """Eq. (1): x [B, H, W, I], w [k, k, I, O] -> [B, H / stride, W / stride, O] ("SAME" padding).
 
-    H and W must be multiples of `stride`. Forward-mode differentiation (`jax.jvp`) is not defined; `jax.grad` of any
-    order is.
+    With stride 1 the kernel may be oblong. H and W must be multiples of `stride`. Forward-mode differentiation
+    (`jax.jvp`) is not defined; `jax.grad` of any order is.
     """
     if w.shape[:2] == (1, 1) and stride == 1:
         return x @ w[0, 0]
@@ -69,9 +73,10 @@ def up(y: jax.Array, w: jax.Array, stride: int = 2) -> jax.Array:
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3))
-def correlate(x: jax.Array, y: jax.Array, stride: int, kernel: int) -> jax.Array:
-    """Eq. (3): x [B, H, W, I], y [B, H / stride, W / stride, O] -> [kernel, kernel, I, O]."""
-    if kernel == 1 and stride == 1:
+def correlate(x: jax.Array, y: jax.Array, stride: int, kernel: int | tuple[int, int]) -> jax.Array:
+    """Eq. (3): x [B, H, W, I], y [B, H / stride, W / stride, O] -> [kernel, kernel, I, O], or [*kernel, I, O]."""
+    tall, wide = _sides(kernel)
+    if tall == wide == stride == 1:
         return jnp.einsum("bhwi,bhwo->io", x, y)[None, None]
     batch, height, width, inputs = x.shape
     rows, columns, outputs = y.shape[1:]
@@ -80,24 +85,24 @@ def correlate(x: jax.Array, y: jax.Array, stride: int, kernel: int) -> jax.Array
     # round, and y, dilated by the stride, is the kernel that slides over x.
     images = x.reshape(batch // parts, parts, height, width, inputs).transpose(1, 4, 2, 3, 0)
     kernels = y.reshape(batch // parts, parts, rows, columns, outputs).transpose(1, 2, 3, 0, 4)
-    padding = [_same(kernel, stride)] * 2
+    padding = [_same(tall, stride), _same(wide, stride)]
     total = sum(
         lax.conv_general_dilated(
             images[i], kernels[i], (1, 1), padding, rhs_dilation=(stride, stride), dimension_numbers=_LAYOUT
         )
         for i in range(parts)
     )
-    return jnp.asarray(total)[:, :kernel, :kernel].transpose(1, 2, 0, 3)
+    return jnp.asarray(total)[:, :tall, :wide].transpose(1, 2, 0, 3)
 
 
 def _down_back(stride, saved, g):
     x, w = saved
-    return up(g, w, stride), correlate(x, g, stride, w.shape[0])
+    return up(g, w, stride), correlate(x, g, stride, w.shape[:2])
 
 
 def _up_back(stride, saved, g):
     y, w = saved
-    return down(g, w, stride), correlate(g, y, stride, w.shape[0])
+    return down(g, w, stride), correlate(g, y, stride, w.shape[:2])
 
 
 def _correlate_back(stride, kernel, saved, g):

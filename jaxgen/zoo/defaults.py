@@ -89,6 +89,110 @@ def variational_sampler(**changes: Any) -> ConfigDict:
     return section
 
 
+def mixing(**changes: Any) -> ConfigDict:
+    """The `method` section of a Gaussian mixture; see `jaxgen.methods.mixture`."""
+    section = ConfigDict(
+        dict(
+            name="mixture",
+            components=10,
+            covariance="full",  # full, tied, diag, spherical
+            patch=0,  # side of the tiles an image is cut into; 0 leaves it whole
+            floor=1e-3,  # added to every variance, in units of [-1, 1] squared
+            decay=0.0,  # of stepwise EM, in (0.5, 1]; 0: a step forgets earlier batches (full-batch EM)
+            delay=2.0,  # of stepwise EM
+            rounds=10,  # of Lloyd's algorithm after the k-means++ seeds
+        )
+    )
+    section.update(changes)
+    return section
+
+
+def random_field(**changes: Any) -> ConfigDict:
+    """The `method` section of a random field; see `jaxgen.methods.random_field`."""
+    section = ConfigDict(
+        dict(
+            name="random_field",
+            field="potts",  # potts (grey levels as symbols; Ising with 2) or gaussian
+            levels=2,  # of potts
+            offsets=((0, 1), (1, 0)),  # (rows, columns) to a neighbour; their sum is odd
+            shared=False,  # one coupling per offset instead of one per pair of pixels
+            objective="pseudo_likelihood",  # or persistent (persistent contrastive divergence)
+            sweeps=1,  # Gibbs sweeps of the chains per step
+        )
+    )
+    section.update(changes)
+    return section
+
+
+def autoregression(distribution: dict[str, Any], **changes: Any) -> ConfigDict:
+    """The `method` section of an autoregressive model; `distribution` is {"name", ...its settings}."""
+    section = ConfigDict(
+        dict(
+            name="autoregressive",
+            conditional=False,  # tell the network the label
+            binarize="none",  # static: each image drawn once; dynamic: anew at every look
+        )
+    )
+    section.distribution = distribution  # categorical, logistic_mixture
+    section.update(changes)
+    return section
+
+
+def autoregression_sampler(**changes: Any) -> ConfigDict:
+    """The `sampler` section of an autoregressive model, see `jaxgen.methods.autoregressive.SAMPLER`."""
+    section = ConfigDict(
+        dict(
+            temperature=1.0,  # below 1: likelier pixels, less variety
+            keep=0.5,  # part of the rows that `complete` is given, from the top
+            cached=True,  # keep activations between pixels; false: a whole pass of the network per pixel
+            chunk=64,  # images drawn at a time
+        )
+    )
+    section.update(changes)
+    return section
+
+
+def random_field_sampler(**changes: Any) -> ConfigDict:
+    """The `sampler` section of a random field: the settings of its tasks, see `jaxgen.methods.random_field.SAMPLER`."""
+    section = ConfigDict(
+        dict(
+            sweeps=200,  # of `sample`, from noise
+            noise=0.1,  # of `corrupt` and `denoise`: probability of another symbol, or deviation of Gaussian noise
+            denoise_sweeps=60,  # of `denoise`, from the noisy image
+            burn=10,  # of which so many are not averaged
+        )
+    )
+    section.update(changes)
+    return section
+
+
+def exact_likelihood(**changes: Any) -> ConfigDict:
+    """The `method` section of a normalizing flow; see `jaxgen.methods.flow`."""
+    section = ConfigDict(
+        dict(
+            name="flow",
+            conditional=False,  # tell the bijection the label
+            bits=8,  # of each number's 8 bits, how many are kept
+            logit=0.0,  # above 0: model logit(a + (1 - 2 a) y) instead of y
+        )
+    )
+    section.update(changes)
+    return section
+
+
+def flow_sampler(**changes: Any) -> ConfigDict:
+    """The `sampler` section of a normalizing flow: the settings of its tasks, see `jaxgen.methods.flow.SAMPLER`."""
+    section = ConfigDict(
+        dict(
+            temperature=1.0,  # standard deviation of the latents of `sample`
+            steps=8,  # images in a row of `interpolate`
+            importance=1,  # draws of the dequantisation noise in `log_prob`
+        )
+    )
+    section.update(changes)
+    return section
+
+
 def base() -> ConfigDict:
     """The full tree: method, net or nets, data, optim, sampler, train, mesh, eval."""
     return ConfigDict(

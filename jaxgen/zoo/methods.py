@@ -10,7 +10,11 @@ METHODS = {
     "gan": "jaxgen.zoo.gan:build",
     "vae": "jaxgen.zoo.vae:build",
     "diffusion": "jaxgen.zoo.diffusion:build",
+    "flow": "jaxgen.zoo.flow:build",
+    "autoregressive": "jaxgen.zoo.autoregressive:build",
     "classifier": "jaxgen.zoo.classifier:build",
+    "mixture": "jaxgen.zoo.mixture:build",
+    "random_field": "jaxgen.zoo.random_field:build",
 }
 
 

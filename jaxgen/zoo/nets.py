@@ -21,8 +21,15 @@ NETS: dict[str, str] = {
     # denoisers:
     "unet": "jaxgen.nets.diffusion.unet:UNet",
     "mlp_denoiser": "jaxgen.nets.diffusion.mlp:MLP",
+    # causal networks:
+    "pixelcnn": "jaxgen.nets.autoregressive.pixelcnn:PixelCNN",
+    "pixelcnn_pp": "jaxgen.nets.autoregressive.pixelcnn_pp:PixelCNNPP",
     # classifiers:
     "cnn_classifier": "jaxgen.nets.classifier:CNNClassifier",
+    # bijections:
+    "realnvp": "jaxgen.nets.flow.realnvp:RealNVP",
+    "glow": "jaxgen.nets.flow.glow:Glow",
+    "flow_dequantizer": "jaxgen.nets.flow.dequantizer:FlowDequantizer",
     # encoders and decoders:
     "vae_mlp_encoder": "jaxgen.nets.vae.mlp:MLPEncoder",
     "vae_mlp_decoder": "jaxgen.nets.vae.mlp:MLPDecoder",
