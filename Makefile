@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
+# Test processes side by side.
+JOBS ?= 2
 DEMO_DIR ?= runs/demo
 
 .PHONY: demo test test-all oracles lint format types check wheel clean help
@@ -22,10 +24,10 @@ demo: $(BIN)/.ready  ## Set up, train a diffusion model on real handwritten digi
 	@echo "The trained model, its metrics and its pictures lie in $(DEMO_DIR); look at $(DEMO_DIR)/samples.png"
 
 test: $(BIN)/.ready  ## Set up and run the tests (under 15 minutes on 2 cores).
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(JOBS)
 
 test-all: $(BIN)/.ready oracles  ## The tests, the long tests, and the comparisons with other projects.
-	$(BIN)/python -m pytest --long
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --long
 
 .venv-oracles/.ready: pyproject.toml requirements-oracles.txt
 	$(PYTHON) -m venv .venv-oracles

@@ -33,6 +33,12 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_modifyitems(config, items):
+    # With several processes, what shares compiled programs stays together: a file, or one config's conformance.
+    for item in items:
+        name = (
+            item.callspec.params.get("name") if "conformance" in item.path.parts and hasattr(item, "callspec") else None
+        )
+        item.add_marker(pytest.mark.xdist_group(name or item.path.stem))
     if not config.getoption("--long"):
         skip = pytest.mark.skip(reason="long: run with --long (make test-all)")
         for item in items:

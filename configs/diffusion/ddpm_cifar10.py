@@ -22,7 +22,7 @@ def get_config(arg=""):
     c.eval.samples = 50_000
     if arg == "smoke":
         c.data.update(name="digits", flip=False)
-        c.net.update(width=8, multipliers=(1, 1), blocks=1, attention=(4,))
+        c.net.update(width=8, multipliers=(1,), blocks=1, attention=(8,))
         c.optim.update(warmup=2)
         c.sampler.steps = 3
         c.train.update(steps=4, batch_size=8, samples=4)

@@ -60,9 +60,10 @@ def find(path: str, what: str) -> Path:
     if not path:
         raise UserError(f"data.path is empty; set it to {what}.")
     root = os.environ.get("JAXGEN_DATA", "")
-    tried = [Path(path).expanduser()] + ([Path(root) / path] if root else [])
+    own = Path(path).expanduser()
+    tried = [own] if own.is_absolute() or not root else [own, Path(root) / path]
     for candidate in tried:
         if candidate.exists():
             return candidate
     hint = "" if root else " (JAXGEN_DATA is not set)"
-    raise UserError(f"data.path: found neither {' nor '.join(map(str, tried))}{hint}; it must be {what}.")
+    raise UserError(f"data.path: there is nothing at {' or at '.join(map(str, tried))}{hint}; it must be {what}.")

@@ -360,5 +360,6 @@ def _reason(error: BaseException) -> str:
         return "the disk is full"
     if isinstance(error, FileNotFoundError):
         return "files are missing"
+    text = text.partition(" See full TensorStore details")[0]
     line = next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)
     return line if len(line) <= 120 else line[:117] + "..."

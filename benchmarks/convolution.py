@@ -1,0 +1,86 @@
+"""XLA's CPU convolutions: where automatic differentiation leaves the fast path, and what `jaxgen.ops.strided` gains.
+
+    python benchmarks/convolution.py [--batch 64] [--size 14] [--channels 64] [--out convolution.json]
+
+Each line is the best of ten calls, all in one run: the same derivative by `jax.vjp` of `lax.conv_general_dilated` and
+by `jaxgen.ops.strided`, alone and inside a `lax.scan` over four parts of the batch.
+"""
+
+import argparse
+import json
+import platform
+import time
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jaxgen.ops import strided
+
+
+def plain(x, w):
+    return lax.conv_general_dilated(x, w, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+
+
+def ours(x, w):
+    return strided.down(x, w, 1)
+
+
+def derivatives(conv):
+    """Forward, the gradient in the image, the gradient in the kernel; each alone and walked in four parts."""
+
+    def in_image(x, w, g):
+        return jax.vjp(lambda x: conv(x, w), x)[1](g)[0]
+
+    def in_kernel(x, w, g):
+        return jax.vjp(lambda w: conv(x, w), w)[1](g)[0]
+
+    def scanned(f):
+        def walk(x, w, g):
+            parts = (x.reshape(4, -1, *x.shape[1:]), g.reshape(4, -1, *g.shape[1:]))
+            return lax.scan(lambda _, part: (None, f(part[0], w, part[1])), None, parts)[1]
+
+        return walk
+
+    single = {"forward": lambda x, w, g: conv(x, w), "gradient in x": in_image, "gradient in w": in_kernel}
+    return single | {f"{name}, in a scan": scanned(f) for name, f in single.items()}
+
+
+def best(f, *arguments, repeats=10):
+    compiled = jax.jit(f)
+    jax.block_until_ready(compiled(*arguments))
+    times = []
+    for _ in range(repeats):
+        begun = time.perf_counter()
+        jax.block_until_ready(compiled(*arguments))
+        times.append(time.perf_counter() - begun)
+    return min(times)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--size", type=int, default=14)
+    parser.add_argument("--channels", type=int, default=64)
+    parser.add_argument("--out", type=Path)
+    args = parser.parse_args()
+    keys = jax.random.split(jax.random.key(0), 3)
+    image = (args.batch, args.size, args.size, args.channels)
+    x, g = jax.random.normal(keys[0], image), jax.random.normal(keys[1], image)
+    w = jax.random.normal(keys[2], (3, 3, args.channels, args.channels))
+    rows = {}
+    for name, theirs in derivatives(plain).items():
+        mine = derivatives(ours)[name]
+        error = float(jnp.max(jnp.abs(theirs(x, w, g) - mine(x, w, g))))
+        rows[name] = {"plain_ms": 1e3 * best(theirs, x, w, g), "ours_ms": 1e3 * best(mine, x, w, g), "apart": error}
+    print(f"{'':28}{'plain ms':>10}{'ours ms':>10}{'ratio':>8}")
+    for name, row in rows.items():
+        print(f"{name:28}{row['plain_ms']:10.1f}{row['ours_ms']:10.1f}{row['plain_ms'] / row['ours_ms']:8.2f}")
+    if args.out:
+        about = {"jax": jax.__version__, "device": jax.devices()[0].device_kind, "machine": platform.machine()}
+        args.out.write_text(json.dumps({**vars(args), "out": None, **about, "rows": rows}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
