@@ -3,6 +3,7 @@
 import importlib.metadata
 import os
 import platform
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,18 @@ def jaxgen_data() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip("JAXGEN_DATA does not name a folder of data sets")
     return Path(folder)
+
+
+@pytest.fixture
+def read_only(tmp_path) -> Iterator[Path]:
+    """A folder in which nothing can be written; the test is skipped for users who may write everywhere."""
+    folder = tmp_path / "read_only"
+    folder.mkdir(mode=0o500)
+    try:
+        (folder / "probe").touch()
+    except PermissionError:
+        yield folder
+    else:
+        pytest.skip("this user may write anywhere")
+    finally:
+        folder.chmod(0o700)
