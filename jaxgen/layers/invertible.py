@@ -228,7 +228,7 @@ class Coupling(nn.Module):
 
 
 class Split(nn.Module):
-    """Eq. (7): x -> (first half of the channels, whitened second half, log det); the inverse takes the two halves."""
+    """Eq. (7): half of the channels leave, whitened."""
 
     conditional: bool = True
     """False: the second half is N(0, I) as it comes (RealNVP)."""
@@ -236,9 +236,10 @@ class Split(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, x: jax.Array, z: jax.Array | None = None, *, inverse: bool = False):
-        """Forward: x -> (h, z, log det). Inverse: (h, z) -> (x, log det)."""
-        kept, out = (x, z) if inverse else jnp.split(x, 2, axis=-1)
+    def __call__(self, x: jax.Array, z: jax.Array | None = None) -> tuple[jax.Array, ...]:
+        """x -> (h, z, log det); given z as well, the inverse: (h, z) -> (x, log det)."""
+        inverse = z is not None
+        kept, out = jnp.split(x, 2, axis=-1) if z is None else (x, z)
         log_det = jnp.zeros(x.shape[:1], jnp.float32)
         if self.conditional:
             mean, raw = jnp.split(ZeroConv(2 * out.shape[-1], dtype=self.dtype, name="prior")(kept), 2, axis=-1)

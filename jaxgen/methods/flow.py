@@ -68,7 +68,7 @@ def flow(
             raise UserError(f"Unknown config key 'sampler.{key}'.{suggest(key, SAMPLER)}")
     if settings["temperature"] < 0 or settings["steps"] < 2 or settings["importance"] < 1:
         raise UserError("sampler.temperature must not be negative, steps be at least 2 and importance at least 1.")
-    model = _Model(net, dequantizer, tuple(image), classes, bits, logit, settings)
+    model = _Model(net, dequantizer, image, classes, bits, logit, settings)
     return minimize(
         _init(model), _loss(model), tx, _tasks(model), player=PLAYER, averages=averages, micro=micro, axis=axis
     )

@@ -19,6 +19,9 @@ INFOS = {
 def count(name: str) -> int:
     config = configs.load(name)
     info = INFOS[config.data.name]
+    height, width, channels = info.image
+    pad = 2 * config.data.pad
+    info = info._replace(image=(height + pad, width + pad, channels))
     method = methods.build(config, info)
     lead = (method.batches_per_step,) if method.batches_per_step > 1 else ()
     batch = {"image": jax.ShapeDtypeStruct((*lead, 2, *info.image), np.uint8)}

@@ -94,7 +94,7 @@ class Glow(nn.Module):
             value, log_det = prior(value, label, inverse=True)
             for i in reversed(range(self.levels)):
                 if i < last:
-                    value, more = splits[i](value, left[i], inverse=True)
+                    value, more = splits[i](value, left[i])
                     log_det = log_det + more
                 (value, log_det), _ = levels[i]((value, log_det), None, None)
                 value = unsqueeze(value)

@@ -99,7 +99,7 @@ class RealNVP(nn.Module):
             value, log_det = prior(value, label, inverse=True)
             value, log_det = couple(value, log_det, checkerboard, shapes[last], self.couplings + 1, f"checker_{last}")
             for i in reversed(range(last)):
-                value, _ = split(value, left[i], inverse=True)
+                value, _ = split(value, left[i])
                 value, log_det = couple(value, log_det, halves, squeezed(shapes[i]), self.couplings, f"channel_{i}")
                 value, log_det = couple(
                     unsqueeze(value), log_det, checkerboard, shapes[i], self.couplings, f"checker_{i}"

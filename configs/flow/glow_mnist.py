@@ -1,0 +1,29 @@
+"""Glow on MNIST padded to 32x32, at a size for a CPU (K = 8, width 64).
+
+Paper: Kingma & Dhariwal 2018, "Glow: Generative Flow with Invertible 1x1 Convolutions"
+Parameters: 301,984
+Command: jaxgen train flow/glow_mnist
+Hardware: any; written for 2 CPU cores
+Time: not measured yet
+Score: not measured yet
+"""
+
+from jaxgen.zoo.defaults import base, constant_ema, exact_likelihood, flow_sampler, optimizer
+
+
+def get_config(arg=""):
+    c = base()
+    c.data.update(name="mnist", pad=2, background=0)
+    c.method = exact_likelihood()
+    c.nets.flow = dict(name="glow", levels=3, steps=8, width=64)
+    c.optim = optimizer(lr=1e-3, schedule="cosine", warmup=200, clip=3000.0, ema=constant_ema(0.999))
+    c.sampler = flow_sampler(temperature=0.7)
+    c.mesh.cpu = 2
+    c.train.update(steps=5000, batch_size=64, log_every=50, sample_every=1000, checkpoint_every=500)
+    if arg == "smoke":
+        c.data.update(name="digits", pad=0)
+        c.nets.flow.update(steps=2, width=8)
+        c.optim.warmup = 1
+        c.sampler.steps = 3
+        c.train.update(steps=4, batch_size=8, log_every=1, sample_every=4, checkpoint_every=4, samples=4)
+    return c
