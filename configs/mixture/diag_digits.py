@@ -1,7 +1,7 @@
 """Gaussian mixture with diagonal covariances on 8x8 digits, by full-batch EM.
 
 Paper: Dempster, Laird & Rubin 1977, "Maximum Likelihood from Incomplete Data via the EM Algorithm"
-Parameters: 1,289
+Parameters: 1,290
 Command: jaxgen train mixture/diag_digits
 Hardware: any; written for 2 CPU cores
 Time: not measured yet

@@ -1,7 +1,7 @@
 """Gaussian mixture of 7x7 MNIST patches, by stepwise EM; an image is 16 independent draws of it.
 
 Paper: Zoran & Weiss 2011, "From Learning Models of Natural Image Patches to Whole Image Restoration"
-Parameters: 127,449
+Parameters: 245,100
 Command: jaxgen train mixture/patches_mnist
 Hardware: any; written for 2 CPU cores
 Time: not measured yet

@@ -1,7 +1,7 @@
 """Gaussian mixture with spherical covariances: EM's soft k-means on 8x8 digits, by full-batch EM.
 
 Paper: Dempster, Laird & Rubin 1977, "Maximum Likelihood from Incomplete Data via the EM Algorithm"
-Parameters: 659
+Parameters: 660
 Command: jaxgen train mixture/spherical_digits
 Hardware: any; written for 2 CPU cores
 Time: not measured yet

@@ -1,7 +1,7 @@
 """Gaussian mixture with one covariance for all components on 8x8 digits, by full-batch EM.
 
 Paper: Dempster, Laird & Rubin 1977, "Maximum Likelihood from Incomplete Data via the EM Algorithm"
-Parameters: 2,729
+Parameters: 4,746
 Command: jaxgen train mixture/tied_digits
 Hardware: any; written for 2 CPU cores
 Time: not measured yet
