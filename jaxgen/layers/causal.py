@@ -45,9 +45,9 @@ def convolve(x: jax.Array, w: jax.Array, sideways: bool, stride: int = 1) -> jax
         w = jnp.pad(w, ((0, side - tall), (0, side - wide), (0, 0), (0, 0)))
     front = (tall - 1, wide // 2 if sideways else wide - 1)
     kept = [0 if stride > 1 else (k - 1) // 2 for k in (tall, wide)]  # what "SAME" puts in front itself
-    pads = [f - k for f, k in zip(front, kept, strict=True)]
-    pads = [(p, -p % stride) for p in pads]
-    y = strided.down(jnp.pad(x, ((0, 0), *pads, (0, 0))), w, stride)
+    rows, columns = (f - k for f, k in zip(front, kept, strict=True))
+    padded = jnp.pad(x, ((0, 0), (rows, -rows % stride), (columns, -columns % stride), (0, 0)))
+    y = strided.down(padded, w, stride)
     return y[:, :height, :width]
 
 

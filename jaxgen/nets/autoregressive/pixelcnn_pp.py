@@ -4,7 +4,7 @@ The stream u sees the rows above, ul everything before the pixel; ul reads u, ne
 ELU f(x) = elu([x, -x]), conv a causal convolution and nin a 1x1 convolution, a block is
     (1)  x + a sigmoid(b),   [a, b] = conv(dropout(f(conv(f(x)) + nin(f(aside))))) + label
 Levels of `blocks` blocks each go down, halving the resolution between them; on the way up every block reads the output
-of its mirror image aside. In this file a level calls the next finer one's neighbour recursively:
+of its mirror image aside. A level is written once, around the one below it:
 
     level(x) = way_up(rise(level below(fall(way_down(x)))), skips)
 
@@ -45,7 +45,8 @@ class Block(nn.Module):
     def __call__(self, x, aside, label, train, caches=None, column=None):
         settings = dict(normalized=True, dtype=self.dtype)
         kernel = TALL if self.sideways else FLAT
-        n, made = self.features, []
+        n = self.features
+        made: list[jax.Array] = []
 
         def conv(x, features, name, gain=1.0):
             layer = CausalConv(features, kernel, self.sideways, gain=gain, name=name, **settings)
