@@ -18,7 +18,7 @@ def get_config(arg=""):
     c.nets.flow = dict(name="glow", levels=3, steps=8, width=64)
     c.optim = optimizer(lr=1e-3, schedule="cosine", warmup=200, clip=3000.0, ema=constant_ema(0.999))
     c.sampler = flow_sampler(temperature=0.7)
-    c.mesh.cpu = 2
+    c.mesh.cpu = 4
     c.train.update(steps=5000, batch_size=64, log_every=50, sample_every=1000, checkpoint_every=500)
     if arg == "smoke":
         c.data.update(name="digits", pad=0)
