@@ -40,11 +40,11 @@ def convolve(x: jax.Array, w: jax.Array, sideways: bool, stride: int = 1) -> jax
     """Eq. (1) if `sideways`, else (2): x [B, H, W, I], w [tall, wide, I, O] -> [B, H / stride, W / stride, O]."""
     height, width = x.shape[1] // stride, x.shape[2] // stride
     tall, wide = w.shape[:2]
-    if stride > 1:  # `strided` takes square kernels there; taps in front are what it starts with
+    if stride > 1:  # `strided` takes square kernels there
         side = max(tall, wide)
         w = jnp.pad(w, ((0, side - tall), (0, side - wide), (0, 0), (0, 0)))
     front = (tall - 1, wide // 2 if sideways else wide - 1)
-    kept = [0 if stride > 1 else (k - 1) // 2 for k in (tall, wide)]  # what "SAME" puts in front itself
+    kept = [max(k - stride, 0) // 2 for k in w.shape[:2]]  # what "SAME" puts in front itself
     rows, columns = (f - k for f, k in zip(front, kept, strict=True))
     padded = jnp.pad(x, ((0, 0), (rows, -rows % stride), (columns, -columns % stride), (0, 0)))
     y = strided.down(padded, w, stride)

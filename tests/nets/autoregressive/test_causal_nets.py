@@ -1,0 +1,100 @@
+"""Causal networks: what each output sees, and sampling from caches against sampling from whole passes."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxgen.core import UserError
+from jaxgen.nets.autoregressive.pixelcnn import PixelCNN
+from jaxgen.nets.autoregressive.pixelcnn_pp import PixelCNNPP
+from jaxgen.nets.roles import functional
+from jaxgen.objectives.pixels import logistic_mixture
+from jaxgen.samplers import autoregressive as samplers
+
+KEY = jax.random.key(0)
+NETS = {
+    # name: network, image shape
+    "pixelcnn": (partial(PixelCNN, width=6, layers=4, first=5), (5, 5, 1)),
+    "pixelcnn_one_layer": (partial(PixelCNN, width=6, layers=1, first=3, dropout=0.5), (4, 5, 1)),
+    "pixelcnn_pp": (partial(PixelCNNPP, width=4, levels=2, blocks=1), (4, 6, 1)),
+    "pixelcnn_pp_colour": (partial(PixelCNNPP, width=3, levels=3, blocks=1), (8, 4, 3)),
+}
+
+
+def made(name, classes=0):
+    """(net, params moved away from their start, stats, cond, x, distribution)."""
+    make, shape = NETS[name]
+    pixels = logistic_mixture(shape[-1], levels=17, mixtures=2)
+    net = functional(make(image_shape=shape, outputs=pixels.parameters, classes=classes))
+    x = jax.random.uniform(jax.random.key(1), (2, *shape), minval=-1.0)
+    cond = {"label": jnp.array([0, classes - 1])} if classes else {}
+    params, stats = jax.jit(net.init)(KEY, x, cond)
+    leaves, tree = jax.tree.flatten(params)
+    keys = jax.random.split(KEY, len(leaves))
+    moved = [leaf + 0.2 * jax.random.normal(key, leaf.shape) for leaf, key in zip(leaves, keys, strict=True)]
+    return net, jax.tree.unflatten(tree, moved), stats, cond, x, pixels
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_no_pixel_sees_itself_or_its_future(name):
+    net, params, stats, cond, x, _ = made(name)
+    height, width, channels = x.shape[1:]
+
+    def one(image):
+        return net.apply(params, stats, image[None], cond)[0][0].sum(-1)
+
+    jacobian = np.asarray(jax.jit(jax.jacrev(one))(x[0])).reshape(height * width, height * width, channels)
+    seen = np.abs(jacobian).sum(-1) > 0
+    assert not np.triu(seen).any()
+    if name != "pixelcnn_one_layer":  # the others reach the whole past: there is no blind spot
+        assert seen[np.tril_indices(height * width, -1)].all()
+
+
+def test_the_reach_of_one_layer_is_its_kernel():
+    net, params, stats, cond, x, _ = made("pixelcnn_one_layer")
+    gradient = jax.grad(lambda x: net.apply(params, stats, x, cond)[0][0, 2, 2].sum())(x)
+    seen = {tuple(map(int, where)) for where in np.argwhere(np.abs(gradient[0]).sum(-1) > 0)}
+    assert seen == {(1, 1), (1, 2), (1, 3), (2, 1)}
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_sampling_from_caches_is_sampling_from_whole_passes(name):
+    net, params, stats, cond, x, pixels = made(name, classes=3)
+    shape, keys = x.shape[1:], jax.random.split(KEY, 2)
+
+    def call(*args, method=None):
+        return net.apply(params, stats, *args, method=method)[0]
+
+    steps = samplers.Steps(
+        lambda: call(x, method="init_cache"),
+        lambda cache, above, i: call(cache, above, i, cond, method="row"),
+        lambda cache, before, i, j: call(cache, before, i, j, cond, method="step"),
+    )
+    mask = jnp.zeros((2, *shape[:2], 1)).at[:, 1:3].set(1.0)
+    known = (jnp.round(x * 8) / 8, mask)
+    quick = jax.jit(lambda keys: samplers.cached(steps, pixels.sample, keys, shape, known))(keys)
+    slow = jax.jit(lambda keys: samplers.uncached(lambda x: call(x, cond), pixels.sample, keys, shape, known))(keys)
+    np.testing.assert_allclose(quick, slow, atol=1e-6)
+    np.testing.assert_array_equal(quick[:, 1:3], known[0][:, 1:3])
+    assert np.abs(quick[0] - quick[1]).max() > 0
+
+
+def test_labels_matter():
+    net, params, stats, _, x, _ = made("pixelcnn", classes=3)
+    a, b = (net.apply(params, stats, x, {"label": jnp.array([k, k])})[0] for k in (0, 1))
+    assert np.abs(a - b).max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("net", "word"),
+    [
+        (PixelCNN((5, 5, 1), 2, kernel=4), "odd"),
+        (PixelCNNPP((6, 6, 1), 2, levels=3), "divisible by 4"),
+    ],
+)
+def test_what_does_not_fit_is_refused(net, word):
+    with pytest.raises(UserError, match=word):
+        net.init(KEY, jnp.zeros((1, *net.image_shape)), {}, train=False)
