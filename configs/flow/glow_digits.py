@@ -4,8 +4,9 @@ Paper: Kingma & Dhariwal 2018, "Glow: Generative Flow with Invertible 1x1 Convol
 Parameters: 153,696
 Command: jaxgen train flow/glow_digits
 Hardware: any; written for 2 CPU cores
-Time: not measured yet
-Score: not measured yet
+Time: 3.2 minutes beside another job (3.0 minutes of CPU time)
+Score: 2.245 bits per dimension at 16 levels (355 held-out images, uniform dequantisation; 1.66 in training);
+  precision 0.761, recall 0.841 (held-out 0.910, 0.922). `jaxgen evaluate flow/glow_digits`, seed 0
 """
 
 from jaxgen.zoo.defaults import base, constant_ema, exact_likelihood, flow_sampler, optimizer
