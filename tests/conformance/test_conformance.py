@@ -14,6 +14,7 @@ import pytest
 
 from jaxgen import data, parallel
 from jaxgen.core import Method, weights
+from jaxgen.parallel import rules
 from jaxgen.zoo import configs, methods
 from jaxgen.zoo.wire import wire
 
@@ -194,9 +195,21 @@ def test_pmap_equals_vmap(name):
     def split(x):
         return np.stack(np.split(x, 4, axis))
 
-    step = jax.jit(jax.vmap(chosen.replicated.step, in_axes=(None, 0), out_axes=None, axis_name="data"))
+    def chains(change, state, other=lambda x: x):
+        """`change` every leaf that follows the batch."""
+
+        def one(path, x):
+            return (change if rules.follows_batch(rules.name(path), chosen.method.per_example_state) else other)(x)
+
+        return jax.tree_util.tree_map_with_path(one, state)
+
+    # Everything else enters and leaves unmapped, as under pmap.
+    axes = chains(lambda _: 0, state, lambda _: None)
+    step = jax.jit(jax.vmap(chosen.replicated.step, in_axes=(axes, 0), out_axes=(axes, None), axis_name="data"))
+    state = chains(lambda x: x.reshape(4, -1, *x.shape[1:]), state)
     for batch in chosen.batches[:2]:
         state, _ = step(state, {key: split(value) for key, value in batch.items()})
+    state = chains(lambda x: x.reshape(-1, *x.shape[2:]), state)
     assert_close(host(state), on(name, "pmap", 4)[1])
 
 
