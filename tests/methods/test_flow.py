@@ -82,7 +82,7 @@ def test_likelihoods_of_a_known_density_are_its_masses_of_the_levels(logit):
 
 def test_training_recovers_a_mixture_of_two_gaussians():
     # 2x2 images from two correlated clusters: no flow can beat the mixture's own log-likelihood.
-    rng, count = np.random.default_rng(0), 4096
+    rng, count = np.random.default_rng(0), 2048
     factor = np.array([[0.1, 0, 0, 0], [0.06, 0.08, 0, 0], [0, 0.05, 0.1, 0], [0.03, 0, 0.02, 0.12]])
     centres = np.array([[0.4, 0.3, -0.2, 0.1], [-0.3, -0.2, 0.3, -0.3]])
 
@@ -95,15 +95,15 @@ def test_training_recovers_a_mixture_of_two_gaussians():
     train, _ = draw()
     method = flow(
         functional(Glow((2, 2, 1), levels=1, steps=6, width=16, scale="tanh", clamp=2.0)),
-        optax.adam(optax.cosine_decay_schedule(5e-3, 800)),
+        optax.adam(optax.cosine_decay_schedule(5e-3, 500)),
         image=(2, 2, 1),
     )
 
     def step(state, i):
-        return method.step(state, {"image": jax.lax.dynamic_slice_in_dim(train, (i % 16) * 256, 256)})
+        return method.step(state, {"image": jax.lax.dynamic_slice_in_dim(train, (i % 16) * 128, 128)})
 
-    state = jax.jit(method.init)(KEY, {"image": train[:256]}, {})
-    state, _ = jax.jit(lambda s: jax.lax.scan(step, s, jnp.arange(800)))(state)
+    state = jax.jit(method.init)(KEY, {"image": train[:128]}, {})
+    state, _ = jax.jit(lambda s: jax.lax.scan(step, s, jnp.arange(500)))(state)
     test, best = draw()
     found = np.mean(run(method, state, "log_prob", count, image=to_float(test))["log_prob"])
     assert found <= best + 0.05
@@ -111,7 +111,26 @@ def test_training_recovers_a_mixture_of_two_gaussians():
     drawn = np.asarray(run(method, state, "sample", count)["image"]).reshape(count, 4)
     nearer = np.square(drawn[:, None] - centres).sum(-1).argmin(1)
     assert 0.4 < nearer.mean() < 0.6
-    np.testing.assert_allclose(np.cov(drawn[nearer == 0].T), factor @ factor.T, atol=0.006)
+    np.testing.assert_allclose(np.cov(drawn[nearer == 0].T), factor @ factor.T, atol=0.008)
+
+
+def test_variational_noise_closes_the_gap_to_the_mass_of_a_level():
+    # Two levels under a narrow normal: each has mass 1/2, but its density is far from flat, so uniform noise loses
+    # 2.2 - 0.7 nats a pixel. Only the proposal can learn here.
+    shape, deviation = (2, 2, 1), 0.25
+    image = jnp.asarray(np.random.default_rng(0).integers(0, 2, (32, *shape)) * 255, jnp.uint8)
+    mass = 4 * np.log(0.5)
+    method = flow(
+        normal(shape, deviation),
+        optax.adam(2e-2),
+        image=shape,
+        bits=1,
+        dequantizer=functional(FlowDequantizer(shape, couplings=2, width=8)),
+    )
+    _, metrics = trained(method, 200, {"image": image})
+    losses = np.asarray(metrics["model/loss"])
+    np.testing.assert_allclose(losses[-20:].mean(), -mass, atol=0.4)
+    assert losses[-50:].mean() >= -mass - 0.1
 
 
 @pytest.mark.parametrize("settings", [{}, {"classes": 3, "dequantizer": True, "bits": 4, "logit": 0.05}])
@@ -136,6 +155,19 @@ def test_tasks_keep_their_declared_shapes_and_undo_what_they_do(settings):
     np.testing.assert_allclose(strip[:, :, :4], kept, atol=1e-5)
     if not settings.get("classes"):
         np.testing.assert_allclose(strip[:, :, -4:], kept[::-1], atol=1e-5)
+
+
+def test_labels_decide_what_a_conditional_model_draws():
+    shape, levels, rng = (2, 2, 1), np.array([40, 128, 220]), np.random.default_rng(0)
+    label = jnp.arange(48) % 3
+    image = levels[np.arange(48) % 3][:, None, None, None] + rng.integers(-12, 13, (48, *shape))
+    data = {"image": jnp.asarray(image, jnp.uint8), "label": label}
+    net = functional(Glow(shape, levels=1, steps=2, width=8, classes=3))
+    method = flow(net, optax.adam(2e-2), image=shape, classes=3)
+    state, _ = trained(method, 300, data)
+    drawn = np.mean(run(method, state, "sample", 48, label=label)["image"], (1, 2, 3))
+    want = np.asarray(to_float(jnp.asarray(levels, jnp.uint8)))
+    assert np.mean(np.abs(drawn[:, None] - want).argmin(1) == np.asarray(label)) >= 0.9
 
 
 def test_temperature_zero_draws_the_same_image_every_time():
