@@ -4,8 +4,8 @@ Paper: Ho et al. 2020, Denoising Diffusion Probabilistic Models
 Parameters: 1,133,636
 Command: jaxgen train diffusion/ddpm_mnist
 Hardware: 2 CPU cores
-Time: not measured yet
-Score: not measured yet
+Time: 79 CPU minutes (64 minutes beside other jobs; a step alone takes 0.52 s, 35 minutes)
+Score: precision 0.711, recall 0.838 (held-out images 0.858, 0.867); 73.5 % judged with probability >= 0.9 (97.0 %)
 """
 
 from jaxgen.zoo.defaults import base, constant_ema, denoising, denoising_sampler, optimizer
