@@ -144,7 +144,7 @@ def test_relative_paths_are_found_below_the_data_folder(tmp_path, monkeypatch):
     write_images(tmp_path / "set")
     monkeypatch.setenv("JAXGEN_DATA", str(tmp_path))
     assert sum(data.load(dict(name="folder", path="set")).info.sizes.values()) == 24
-    with pytest.raises(UserError, match="neither nowhere nor"):
+    with pytest.raises(UserError, match="nothing at nowhere or at"):
         data.load(dict(name="folder", path="nowhere"))
 
 
