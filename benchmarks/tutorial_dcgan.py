@@ -40,7 +40,8 @@ def jaxgen_side(config_name: str, threads: int):
 
     config = configs.load(config_name)
     method = methods.build(config, Info("mnist", (28, 28, 1), tuple("0123456789")))
-    strategy = parallel.jit_strategy(method, parallel.make_mesh(devices=jax.devices()[:1]))
+    parallel.split_cpu(config.mesh.cpu)
+    strategy = parallel.jit_strategy(method, parallel.make_mesh())
     pictures = images()
 
     def batch(step):

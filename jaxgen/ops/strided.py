@@ -80,6 +80,9 @@ def correlate(x: jax.Array, y: jax.Array, stride: int, kernel: int | tuple[int, 
         return jnp.einsum("bhwi,bhwo->io", x, y)[None, None]
     batch, height, width, inputs = x.shape
     rows, columns, outputs = y.shape[1:]
+    if jax.default_backend() != "cpu":  # accelerators have algorithms of their own for the plain form
+        like = jax.ShapeDtypeStruct((tall, wide, inputs, outputs), x.dtype)
+        return jax.linear_transpose(lambda w: _convolve(x, w, stride), like)(y)[0]
     parts = _parts(batch, rows * columns, inputs * outputs)
     # Part i takes every parts-th example: an even share of each device's. Channels become the batch and the other way
     # round, and y, dilated by the stride, is the kernel that slides over x.

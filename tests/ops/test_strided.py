@@ -52,6 +52,13 @@ def test_a_weight_gradient_summed_in_parts_is_the_same(kernel, stride):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-3)
 
 
+def test_accelerators_get_the_same_weight_gradient_in_the_plain_form(monkeypatch):
+    x, y = draw(0, 4, 8, 8, 3), draw(2, 4, 4, 4, 5)
+    here = strided.correlate(x, y, 2, 5)
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    np.testing.assert_allclose(strided.correlate(x, y, 2, 5), here, rtol=1e-4, atol=1e-4)
+
+
 def test_a_penalty_on_the_input_gradient_has_the_same_weight_gradient():
     x, w, v = draw(0, 2, 6, 6, 2), draw(1, 4, 4, 2, 3), draw(2, 4, 4, 3, 2)
 
