@@ -91,7 +91,7 @@ def test_labels_decide_what_is_drawn():
     assert np.mean(np.asarray(drawn) == np.asarray(image)) > 0.97
 
 
-@pytest.mark.parametrize("cached", [True, False])
+@pytest.mark.parametrize("cached", [True, pytest.param(False, marks=pytest.mark.long)])
 def test_tasks_keep_their_declared_shapes(cached):
     method = build(logistic_mixture(3, levels=256), (4, 4, 3), PixelCNNPP, classes=2, sampler={"cached": cached})
     rng = np.random.default_rng(0)

@@ -114,6 +114,7 @@ def test_training_recovers_a_mixture_of_two_gaussians():
     np.testing.assert_allclose(np.cov(drawn[nearer == 0].T), factor @ factor.T, atol=0.008)
 
 
+@pytest.mark.long
 def test_variational_noise_closes_the_gap_to_the_mass_of_a_level():
     # Two levels under a narrow normal: each has mass 1/2, but its density is far from flat, so uniform noise loses
     # 2.2 - 0.7 nats a pixel. Only the proposal can learn here.
@@ -157,6 +158,7 @@ def test_tasks_keep_their_declared_shapes_and_undo_what_they_do(settings):
         np.testing.assert_allclose(strip[:, :, -4:], kept[::-1], atol=1e-5)
 
 
+@pytest.mark.long
 def test_labels_decide_what_a_conditional_model_draws():
     shape, levels, rng = (2, 2, 1), np.array([40, 128, 220]), np.random.default_rng(0)
     label = jnp.arange(48) % 3
