@@ -2,7 +2,7 @@
 
 from jaxgen.evals.base import Metric, Moments, batches, gather, identity, measure, moments, rows, run
 from jaxgen.evals.classes import Classes, Score, classes, inception_score
-from jaxgen.evals.fidelity import Fidelity, fidelity, luma, psnr, ssim
+from jaxgen.evals.distortion import Fidelity, fidelity, luma, psnr, ssim
 from jaxgen.evals.frechet import Frechet, between, frechet
 from jaxgen.evals.judges import Judge, sklearn_digits_judge, sklearn_judge
 from jaxgen.evals.kid import Kernel, discrepancy, kid

@@ -1,4 +1,4 @@
-"""How close an image is to its ground truth: PSNR and SSIM, as super-resolution and compression papers report them.
+"""Distortion: PSNR and SSIM of an image and its ground truth, as super-resolution and compression papers report them.
 
     (1)  PSNR = 10 log10(L^2 / mean squared error), L the data range
 Wang et al. 2004, "Image Quality Assessment: From Error Visibility to Structural Similarity", eq. 13, with local
@@ -15,6 +15,7 @@ import numpy as np
 
 from jaxgen.core import UserError
 from jaxgen.evals.base import Metric, moments
+from jaxgen.ops.colour import OFFSET, STUDIO
 
 
 class Fidelity(NamedTuple):
@@ -28,8 +29,7 @@ class Fidelity(NamedTuple):
 
 def luma(x: np.ndarray, data_range: float = 255.0) -> np.ndarray:
     """RGB [..., 3] -> Y [..., 1] by eq. (3), in the units of x (0 to `data_range`)."""
-    weights = np.array([65.481, 128.553, 24.966])
-    return (np.asarray(x, np.float64) @ weights)[..., None] / 255.0 + 16.0 * data_range / 255.0
+    return np.asarray(x, np.float64) @ STUDIO[:, :1] + OFFSET[0] * data_range
 
 
 def _pair(x, truth, data_range, border, y_only):
