@@ -1,0 +1,227 @@
+"""MoCoGAN (Tulyakov et al. 2018, "MoCoGAN: Decomposing Motion and Content for Video Generation", section 3).
+
+A clip of T frames from one content code and a path of motion codes:
+    (1)  z_C ~ N(0, I),   m_0 ~ N(0, I),   e_t ~ N(0, I),   m_t = R(e_t, m_{t-1}),   t = 1 ... T       (R a GRU)
+    (2)  v = (G(z_C, m_1), ..., G(z_C, m_T))                                       G an image generator
+Two critics, one of a random frame S_1(v), one of the whole clip; with l(., .) a two-player objective of
+`objectives.adversarial`, each step moves
+    (3)  D_I, D_V <- descend [ l(D_I(S_1(v)), D_I(S_1(v~))) + l(D_V(v), D_V(v~)) ]     over a fresh v~
+    (4)  G, R     <- descend [ l_G(D_I(S_1(v~))) + l_G(D_V(v~)) ]                      over another
+with spectral normalisation in the critics instead of the paper's noise. A conditional model gives label a to G, R and
+both critics. With categories instead, a ~ U{1 ... K} goes to G and R alone, and both moves add the InfoGAN bound on the
+mutual information of a and v~ (ibid., eq. 6; Chen et al. 2016), Q being an output of D_V:
+    (5)  - lambda log Q(a | v~)
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxgen.core import Aux, Averages, Method, Spec, Task, Turn, UserError, alternate, each, split_each
+from jaxgen.nets.roles import Net
+from jaxgen.objectives.adversarial import Objective, critic_loss, generator_loss, non_saturating, per_example
+from jaxgen.ops.clips import clips, frames, pick
+from jaxgen.ops.images import to_float
+
+G, D = "generator", "discriminator"
+
+
+class Sizes(NamedTuple):
+    """Dimensions of the three Gaussians of eq. (1)."""
+
+    content: int = 50
+    motion: int = 10
+    noise: int = 10
+
+
+SIZES = Sizes()
+
+
+class _Model(NamedTuple):
+    """What turns and tasks share."""
+
+    generator: Net
+    motion: Net
+    sizes: Sizes
+    classes: int
+    """Labels or categories that G and R are told."""
+
+
+def mocogan(
+    generator: Net,
+    motion: Net,
+    image_critic: Net,
+    video_critic: Net,
+    *,
+    image_shape: tuple[int, int, int],
+    length: int,
+    generator_tx: optax.GradientTransformation,
+    critic_tx: optax.GradientTransformation,
+    objective: Objective = non_saturating,
+    sizes: Sizes = SIZES,
+    classes: int = 0,
+    categories: int = 0,
+    information: float = 1.0,
+    averages: Averages | None = None,
+    sample_frames: int = 0,
+    variants: int = 4,
+    micro: int = 1,
+    axis: str | None = None,
+) -> Method:
+    """A MoCoGAN with players "generator" {"frames", "motion"} and "discriminator" {"image", "video"}.
+
+    Args:
+      generator: a `Generator` of single frames from [z_C, m_t].
+      motion: a `Motion`.
+      image_critic, video_critic: `Critic`s, of images and of clips [B, T, H, W, C]. With `categories` the last feature
+        of the video critic is the logits [B, categories] of Q.
+      length: T, the frames of a clip in batch["video"].
+      classes: labels of the batch all networks are conditioned on; or
+      categories: K of eq. (5), with the weight `information`. At most one of both.
+      averages: weight averages of the generator, which the tasks use.
+      sample_frames: frames of the clips that the tasks draw; 0: T. The GRU goes on for as long as asked.
+      variants: clips side by side in the task "recombine".
+
+    Metrics: discriminator/{loss, image_real, image_fake, video_real, video_fake, grad_norm} (mean logits) and
+    generator/{loss, image_fake, video_fake, grad_norm}; with categories also the term (5) unweighted, "information".
+
+    Raises:
+      UserError: a size below its minimum, or both classes and categories.
+    """
+    for name, value, least in (
+        *((f"method.{field}", number, 1) for field, number in sizes._asdict().items()),
+        ("sampler.variants", variants, 2),
+        ("sampler.frames", sample_frames, 0),
+        ("method.categories", categories, 0),
+    ):
+        if value < least:
+            raise UserError(f"{name} is {value}; it should be at least {least}.")
+    if classes and categories:
+        raise UserError("A conditional model has its labels for categories: set method.categories to 0.")
+    model = _Model(generator, motion, sizes, classes or categories)
+
+    def told(batch, keys):
+        """Labels [B] that G and R are told."""
+        return _categories(keys, categories) if categories else batch.get("label") if classes else None
+
+    def cond(labels):
+        return {"label": labels} if classes else {}
+
+    def init(rng, batch, frozen):
+        rngs = jax.random.split(rng, 4)
+        video = to_float(batch["video"][:1])
+        labels = jnp.zeros((1,), jnp.int32)
+        code, noise = jnp.zeros((1, sizes.content + sizes.motion)), jnp.zeros((1, length, sizes.noise))
+        made = {
+            "frames": generator.init(rngs[0], code, _cond(model, labels)),
+            "motion": motion.init(rngs[1], noise, jnp.zeros((1, sizes.motion)), _cond(model, labels)),
+        }
+        critics = {
+            "image": image_critic.init(rngs[2], video[:, 0], cond(labels)),
+            "video": video_critic.init(rngs[3], video, cond(labels)),
+        }
+        return {G: _unzip(made), D: _unzip(critics)}
+
+    def judge(params, stats, video, labels, keys):
+        """Logits of both critics {"image", "video"}, the logits of Q or None, and the critics' new statistics."""
+        frame_keys, dropout_keys = split_each(keys, 2)
+        index = each(jax.random.randint, frame_keys, (), 0, length)
+        apart = dict(train=True, rng=dropout_keys[0])
+        (image, _), one = image_critic.apply(params["image"], stats["image"], pick(video, index), cond(labels), **apart)
+        (whole, seen), two = video_critic.apply(params["video"], stats["video"], video, cond(labels), **apart)
+        return {"image": image, "video": whole}, seen[-1] if categories else None, {"image": one, "video": two}
+
+    def critic_turn(params, state, batch, keys):
+        """Eq. (3) and (5)."""
+        label_keys, g_keys, real_keys, fake_keys = split_each(keys, 4)
+        labels = told(batch, label_keys)
+        fake, _ = imagine(model, state.params[G], state.stats[G], g_keys, labels, length, train=True)
+        real, _, stats = judge(params, state.stats[D], to_float(batch["video"]), labels, real_keys)
+        made, guess, stats = judge(params, stats, jax.lax.stop_gradient(fake), labels, fake_keys)
+        values = sum(critic_loss(objective, real[name], made[name]) for name in real)
+        metrics = {f"{name}_real": per_example(logits) for name, logits in real.items()}
+        metrics |= {f"{name}_fake": per_example(logits) for name, logits in made.items()}
+        return informed(values, metrics, guess, labels, stats)
+
+    def generator_turn(params, state, batch, keys):
+        """Eq. (4) and (5)."""
+        label_keys, g_keys, d_keys = split_each(keys, 3)
+        labels = told(batch, label_keys)
+        fake, stats = imagine(model, params, state.stats[G], g_keys, labels, length, train=True)
+        made, guess, _ = judge(state.params[D], state.stats[D], fake, labels, d_keys)
+        values = sum(generator_loss(objective, logits) for logits in made.values())
+        return informed(values, {f"{k}_fake": per_example(v) for k, v in made.items()}, guess, labels, stats)
+
+    def informed(values, metrics, guess, labels, stats):
+        if guess is None:
+            return values, Aux(metrics, stats=stats)
+        unknown = optax.softmax_cross_entropy_with_integer_labels(guess, labels)
+        return values + information * unknown, Aux({**metrics, "information": unknown}, stats=stats)
+
+    turns = [
+        Turn(D, critic_turn, critic_tx, micro=micro),
+        Turn(G, generator_turn, generator_tx, averages, micro=micro),
+    ]
+    tasks = _tasks(model, image_shape, sample_frames or length, variants)
+    return alternate(init, turns, tasks, axis=axis)
+
+
+def _unzip(made):
+    """{name: (params, stats)} -> ({name: params}, {name: stats})"""
+    return tuple({name: pair[i] for name, pair in made.items()} for i in range(2))
+
+
+def _cond(model: _Model, labels):
+    return {"label": labels} if model.classes else {}
+
+
+def _categories(keys, count: int) -> jax.Array:
+    return each(jax.random.randint, keys, (), 0, count)
+
+
+def imagine(model: _Model, params, stats, keys, labels, length: int, *, train: bool = False, content=None):
+    """Eq. (1)-(2): clips [B, length, H, W, C] in [-1, 1], and the generator's new statistics.
+
+    Args:
+      labels: int32 [B], or None.
+      content: z_C [B, content], drawn unless given.
+    """
+    content_keys, first_keys, noise_keys, dropout_keys = split_each(keys, 4)
+    sizes = model.sizes
+    if content is None:
+        content = each(jax.random.normal, content_keys, (sizes.content,))
+    first = each(jax.random.normal, first_keys, (sizes.motion,))
+    noise = each(jax.random.normal, noise_keys, (length, sizes.noise))
+    mode = dict(train=train, rng=dropout_keys[0])
+    path, moved = model.motion.apply(params["motion"], stats["motion"], noise, first, _cond(model, labels), **mode)
+    codes = jnp.concatenate([jnp.broadcast_to(content[:, None], (*path.shape[:2], sizes.content)), path], axis=-1)
+    repeated = None if labels is None else jnp.repeat(labels, length)
+    images, drawn = model.generator.apply(
+        params["frames"], stats["frames"], frames(codes), _cond(model, repeated), **mode
+    )
+    return clips(images, length), {"frames": drawn, "motion": moved}
+
+
+def _tasks(model: _Model, image_shape, length: int, variants: int) -> dict[str, Task]:
+    """sample: one clip per key. recombine: `variants` motions of one content side by side, [T, H, variants W, C]."""
+    inputs = {"label": Spec("label", (), jnp.int32, high=model.classes)} if model.classes else {}
+    height, width, channels = image_shape
+
+    def draw(weights, keys, labels, content=None):
+        return imagine(model, weights.params[G], weights.stats[G], keys, labels, length, content=content)[0]
+
+    def sample(weights, keys, inputs):
+        return {"video": draw(weights, keys, inputs.get("label"))}
+
+    def recombine(weights, keys, inputs):
+        content_keys, *motion_keys = split_each(keys, variants + 1)
+        content = each(jax.random.normal, content_keys, (model.sizes.content,))
+        made = [draw(weights, each_keys, inputs.get("label"), content) for each_keys in motion_keys]
+        return {"video": jnp.concatenate(made, axis=3)}
+
+    return {
+        "sample": Task(sample, inputs, {"video": Spec("video", (length, *image_shape))}),
+        "recombine": Task(recombine, inputs, {"video": Spec("video", (length, height, variants * width, channels))}),
+    }

@@ -1,0 +1,90 @@
+"""The encoding-forecasting ConvLSTM network (Shi et al. 2015, section 3.2), as one scan over time.
+
+Frames are cut into patches (p x p pixels become channels, section 4.1). Two stacks of ConvLSTM cells of equal shape,
+the encoder's e and the forecaster's f, run one after the other over one state; with context frames x_1 ... x_J:
+    (1)  S_t = e(x_t, S_{t-1})                        t = 1 ... J, S_0 = 0
+    (2)  S_t = f(y_{t-1}, S_{t-1}),  y_J = x_J        t = J+1 ... J+K
+    (3)  y_t = W [H_t^1, ..., H_t^L] + b              all layers' hidden states, by a 1x1 convolution
+`feedback=False` puts zero for y_{t-1} in (2), as the paper does. `residual` adds y_{t-1} to (3) and starts with W = 0,
+that is from persistence: every forecast is the last frame seen.
+"""
+
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jaxgen.core import UserError
+from jaxgen.layers.recurrent import ConvLSTM, conv_lstm
+from jaxgen.ops.clips import clips, frames
+from jaxgen.ops.resample import depth_to_space, space_to_depth
+
+
+class ConvLSTMPredictor(nn.Module):
+    """Context frames [B, J, H, W, C] in [-1, 1] -> the next `future` frames [B, K, H, W, C], float32, unbounded.
+
+    With `logits` the output is in logits of (y + 1) / 2, and what is fed back is their frame in (-1, 1).
+    """
+
+    image_shape: tuple[int, int, int]
+    future: int
+    hidden: tuple[int, ...] = (64, 64)
+    kernel: int = 3
+    patch: int = 4
+    peephole: bool = False
+    feedback: bool = True
+    residual: bool = False
+    logits: bool = False
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, video: jax.Array, cond, *, train: bool) -> jax.Array:
+        height, width, _ = self.image_shape
+        if height % self.patch or width % self.patch:
+            raise UserError(
+                f"convlstm cuts frames into patches of {self.patch} pixels, which {height}x{width} is no multiple of; "
+                "set nets.predictor.patch or data.size."
+            )
+        if not self.hidden or self.kernel % 2 == 0 or (self.residual and self.logits):
+            raise UserError("convlstm needs one hidden layer or more, an odd kernel, and no residual with logits.")
+        length = video.shape[1]
+        x = clips(space_to_depth(frames(video.astype(jnp.float32)), self.patch), length)
+        layers, start = self._layers(x)
+        init = nn.initializers.zeros if self.residual else nn.initializers.lecun_normal()
+        kernel = self.param("head_kernel", init, (sum(self.hidden), x.shape[-1]), jnp.float32)
+        bias = self.param("head_bias", nn.initializers.zeros, x.shape[-1:], jnp.float32)
+
+        def step(carry, item):
+            states, before = carry
+            seen, forecasting = item
+            into = jnp.where(forecasting, before if self.feedback else 0.0, seen)
+            below, new = into, []
+            for pair, state in zip(layers, states, strict=True):
+                weights = jax.tree.map(lambda encode, forecast: jnp.where(forecasting, forecast, encode), *pair)
+                state = conv_lstm(weights, below, state, self.dtype)
+                below = state[0]
+                new.append(state)
+            y = jnp.concatenate([h for h, _ in new], axis=-1) @ kernel + bias
+            y = y + before if self.residual else y
+            frame = jnp.tanh(0.5 * y) if self.logits else y  # 2 s(y) - 1
+            return (new, jnp.where(forecasting, frame, seen)), y
+
+        blank = jnp.zeros((self.future, *x.shape[:1], *x.shape[2:]), x.dtype)
+        seen = jnp.concatenate([jnp.swapaxes(x, 0, 1), blank])
+        _, y = jax.lax.scan(step, (start, x[:, 0]), (seen, jnp.arange(len(seen)) >= length))
+        y = jnp.swapaxes(y[length:], 0, 1)
+        return clips(depth_to_space(frames(y), self.patch), self.future)
+
+    def _layers(self, x):
+        """(encoder's, forecaster's) weights per layer, and the zero states."""
+        layers, start = [], []
+        shape = x.shape[2:]
+        for i, features in enumerate(self.hidden):
+            cells = [
+                ConvLSTM(features, self.kernel, self.peephole, name=f"{part}_{i}") for part in ("encode", "forecast")
+            ]
+            layers.append(tuple(cell.weights(shape) for cell in cells))
+            start.append(cells[0].zeros(x[:, 0]))
+            shape = (*shape[:2], features)
+        return layers, start
