@@ -3,6 +3,7 @@
 import importlib.metadata
 import os
 import platform
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +20,12 @@ def _cpu() -> str:
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 _flags = os.environ.get("XLA_FLAGS", "")
-for _flag in ("--xla_force_host_platform_device_count=4", "--xla_backend_optimization_level=0"):
+# Level 0 and the older kernel emitters run slower and compile in half the time; tests mostly compile.
+for _flag in (
+    "--xla_force_host_platform_device_count=4",
+    "--xla_backend_optimization_level=0",
+    "--xla_cpu_use_fusion_emitters=false",
+):
     if _flag.split("=")[0] not in _flags:
         _flags += " " + _flag
 os.environ["XLA_FLAGS"] = _flags.strip()
@@ -45,6 +51,14 @@ def pytest_collection_modifyitems(config, items):
         for item in items:
             if "long" in item.keywords:
                 item.add_marker(skip)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _forget_programs():
+    """Compiled programs of one file are of no use to the next; kept, they fill gigabytes."""
+    yield
+    if "jax" in sys.modules:
+        sys.modules["jax"].clear_caches()
 
 
 @pytest.fixture(scope="session")

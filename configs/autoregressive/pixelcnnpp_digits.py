@@ -22,7 +22,7 @@ def get_config(arg=""):
     c.train.update(steps=2000, batch_size=64, log_every=100, sample_every=1000, checkpoint_every=1000)
     c.train.steps_per_call = 50
     if arg == "smoke":
-        c.net.update(width=4, blocks=1, dropout=0.0)
+        c.net.update(width=4, levels=1, blocks=1, dropout=0.0)
         c.optim.warmup = 2
         c.train.update(steps=4, batch_size=8, log_every=1, sample_every=4, checkpoint_every=4, samples=4)
         c.train.steps_per_call = 1

@@ -22,8 +22,8 @@ def get_config(arg=""):
     c.train.update(steps=3000, batch_size=64, log_every=100, sample_every=1000, checkpoint_every=1000)
     c.train.steps_per_call = 50
     if arg == "smoke":
-        c.nets.flow.update(couplings=2, width=8)
-        c.nets.dequantizer.update(width=8)
+        c.nets.flow.update(couplings=1, width=8)
+        c.nets.dequantizer.update(couplings=1, width=8)
         c.optim.warmup = 1
         c.sampler.steps = 3
         c.train.update(steps=4, batch_size=8, log_every=1, sample_every=4, checkpoint_every=4, samples=4)

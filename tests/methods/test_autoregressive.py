@@ -23,7 +23,7 @@ KEY = jax.random.key(0)
 
 def build(pixels, image, network=PixelCNN, classes=0, lr=1e-2, width=8, **settings):
     own = (
-        dict(width=width, layers=3, first=3) if network is PixelCNN else dict(width=4, levels=1, blocks=1, dropout=0.0)
+        dict(width=width, layers=2, first=3) if network is PixelCNN else dict(width=4, levels=1, blocks=1, dropout=0.0)
     )
     net = functional(network(image_shape=image, outputs=pixels.parameters, classes=classes, **own))
     return autoregressive(net, pixels, optax.adam(lr), image=image, classes=classes, **settings)

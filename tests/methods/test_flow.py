@@ -25,9 +25,9 @@ DATA = {
 
 
 def small(classes=0, dequantizer=False, **settings):
-    proposal = functional(FlowDequantizer(IMAGE, couplings=2, width=8)) if dequantizer else None
+    proposal = functional(FlowDequantizer(IMAGE, couplings=1, width=8)) if dequantizer else None
     return flow(
-        functional(RealNVP(IMAGE, scales=2, couplings=2, width=8, blocks=1, classes=classes)),
+        functional(RealNVP(IMAGE, scales=2, couplings=1, width=8, blocks=1, classes=classes)),
         optax.adam(1e-2),
         image=IMAGE,
         dequantizer=proposal,

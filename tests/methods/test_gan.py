@@ -92,7 +92,9 @@ NETS = {
 def test_every_network_trains_and_serves_its_tasks(name):
     shape, classes = (8, 8, 1), 3 if "conditional" in name else 0
     averages = optim.averages({"ema": {"kind": "constant", "decay": 0.9}})
-    method = build("gradient", nets=NETS[name](), shape=shape, classes=classes, averages=averages, interpolation=3)
+    # Differentiating twice is what costs here; the networks of two layouts and both kinds of norms have it.
+    penalty = "gradient" if name in ("mlp", "conditional dcgan") else "none"
+    method = build(penalty, nets=NETS[name](), shape=shape, classes=classes, averages=averages, interpolation=3)
     state, made = run(method, batch(4, shape=shape))
     assert finite((state.params, state.stats, state.ema, made))
     keys, served = jax.random.split(jax.random.key(1), 4), weights(state)
