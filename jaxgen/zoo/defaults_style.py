@@ -1,0 +1,67 @@
+"""The sections of style-transfer configs, with the values most runs use; beside `jaxgen.zoo.defaults`."""
+
+from typing import Any
+
+from ml_collections import ConfigDict
+
+
+def optimised_style(**changes: Any) -> ConfigDict:
+    """The `method` section of style transfer by optimising pixels; see `jaxgen.methods.gatys`."""
+    section = ConfigDict(
+        dict(
+            name="gatys",
+            content_layers=("relu4_2",),
+            style_layers=("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"),
+            content_weight=1.0,
+            style_weight=100.0,
+            variation_weight=0.0,
+            start="content",  # or noise
+            colour="style",  # match: the painting gets the photograph's colours first; luminance: keeps its chroma
+        )
+    )
+    section.update(changes)
+    return section
+
+
+def feed_forward_style(**changes: Any) -> ConfigDict:
+    """The `method` section of AdaIN; see `jaxgen.methods.adain`."""
+    section = ConfigDict(
+        dict(
+            name="adain",
+            layers=("relu1_1", "relu2_1", "relu3_1", "relu4_1"),  # the last one is decoded
+            content_weight=1.0,
+            style_weight=10.0,
+            variation_weight=0.0,
+        )
+    )
+    section.update(changes)
+    return section
+
+
+def style_sampler(**changes: Any) -> ConfigDict:
+    """The `sampler` section of AdaIN: the settings of its tasks, see `jaxgen.methods.adain.SAMPLER`."""
+    section = ConfigDict(
+        dict(
+            alpha=1.0,  # 0 reconstructs the content, 1 gives it the whole style
+            styles=1,  # above 1, `stylize` mixes so many
+            size=(),  # (height, width) of contents; () is the training size, and at the command line the image's own
+            style_size=(),  # the same of styles
+            colour="style",  # or match: give the style the content's colours first
+            chunk=4,  # pictures at a time
+        )
+    )
+    section.update(changes)
+    return section
+
+
+def style_pairs(**changes: Any) -> dict[str, Any]:
+    """What `data` needs for contents and styles (`c.data.update(style_pairs(...))`); see `jaxgen.data.style`."""
+    section = dict(
+        name="style",
+        path="",  # contents: a folder, a .zip, an image, or an image in a .zip; "shapes" are drawn
+        style="",  # styles, likewise; "textures" are drawn
+        shape=(256, 256),  # (height, width) of what the model sees
+        short=0,  # training crops are cut from pictures of this short side; 0: whole pictures, scaled and cropped
+        hold=(),  # names of contents to judge by, such as "kodim2[1-4].png"; (): by the hash of the name
+    )
+    return section | changes
