@@ -28,25 +28,28 @@ def open(settings: Settings) -> Source:
       UserError: no file, no such arrays, not uint8, or labels that do not fit.
     """
     path = find(settings.path, "a .npy or .npz file of uint8 images")
-    held = _read(path)
-    named = {split: _pair(held, split) for split in SPLITS}
-    pairs: dict[str, tuple[Any, Any]] = {split: pair for split, pair in named.items() if pair}
+    held = read(path)
+    named = {split: pair(held, split) for split in SPLITS}
+    pairs: dict[str, tuple[Any, Any]] = {split: found for split, found in named.items() if found}
     if not pairs:
-        pair = _pair(held, "")
-        if pair is None:
-            raise UserError(f"{path} holds {', '.join(sorted(held))}, but images must be called {', '.join(IMAGES)}.")
-        pairs = {"": pair}
+        whole = pair(held, "")
+        if whole is None:
+            raise UserError(
+                f"{path} holds {', '.join(sorted(held))}, but images must be called {', '.join(IMAGES)}"
+                " (clips are read by data.name=video)."
+            )
+        pairs = {"": whole}
     classes = _classes(path, pairs)
     splits = {name: _split(settings, path, *pair, bool(classes)) for name, pair in pairs.items()}
     if "" in splits:
-        whole = splits.pop("")
-        test = np.arange(whole.size) % SHARE == SHARE - 1
+        every = splits.pop("")
+        test = np.arange(every.size) % SHARE == SHARE - 1
         parts = {"train": np.flatnonzero(~test), "test": np.flatnonzero(test)}
-        splits = {name: subset(whole, indices) for name, indices in parts.items() if len(indices)}
+        splits = {name: subset(every, indices) for name, indices in parts.items() if len(indices)}
     return Source(path.stem, splits, classes)
 
 
-def _read(path: Path) -> dict[str, np.ndarray]:
+def read(path: Path) -> dict[str, np.ndarray]:
     try:
         loaded = np.load(path, mmap_mode="r", allow_pickle=False)
         return {"images": loaded} if isinstance(loaded, np.ndarray) else {key: loaded[key] for key in loaded.files}
@@ -54,14 +57,14 @@ def _read(path: Path) -> dict[str, np.ndarray]:
         raise UserError(f"{path} is not a readable .npy or .npz file of plain arrays: {error}.") from error
 
 
-def _pair(held: dict[str, np.ndarray], split: str):
+def pair(held: dict[str, np.ndarray], split: str, names: tuple[str, ...] = IMAGES):
     """(images, labels or None) of a split under any of the accepted names; None if it has no images."""
 
     def pick(names):
         keys = [key for name in names for key in ((f"{split}_{name}", f"{name}_{split}") if split else (name,))]
         return next((held[key] for key in keys if key in held), None)
 
-    images = pick(IMAGES)
+    images = pick(names)
     return None if images is None else (images, pick(LABELS))
 
 

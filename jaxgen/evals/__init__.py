@@ -2,6 +2,7 @@
 
 from jaxgen.evals.base import Metric, Moments, batches, gather, identity, measure, moments, rows, run
 from jaxgen.evals.classes import Classes, Score, classes, inception_score
+from jaxgen.evals.clips import Content, content, forecast_errors, persistence_errors
 from jaxgen.evals.distortion import Fidelity, fidelity, luma, psnr, ssim
 from jaxgen.evals.frechet import Frechet, between, frechet
 from jaxgen.evals.judges import Judge, sklearn_digits_judge, sklearn_judge
@@ -12,6 +13,7 @@ from jaxgen.evals.neighbours import Duplicates, Neighbours, duplicates, nearest
 
 __all__ = [
     "Classes",
+    "Content",
     "Duplicates",
     "Fidelity",
     "Frechet",
@@ -28,9 +30,11 @@ __all__ = [
     "bits_per_dim",
     "classes",
     "compare",
+    "content",
     "discrepancy",
     "duplicates",
     "fidelity",
+    "forecast_errors",
     "frechet",
     "gather",
     "identity",
@@ -42,6 +46,7 @@ __all__ = [
     "measure",
     "moments",
     "nearest",
+    "persistence_errors",
     "psnr",
     "rows",
     "run",

@@ -106,8 +106,8 @@ def predictor(
         return {"video": Spec("video", (frames, high, width, channels))}
 
     tasks = {
-        "predict": Task(predict, clip(context), clip(future)),
         "compare": Task(compare, clip(context + future), clip(context + future, 2 * height)),
+        "predict": Task(predict, clip(context), clip(future)),
     }
     return minimize(init, objective, tx, tasks, player=PLAYER, averages=averages, micro=micro, axis=axis)
 

@@ -60,6 +60,15 @@ class Critic(Protocol):
         ...
 
 
+class Translator(Protocol):
+    """Images of one kind to images of another."""
+
+    def __call__(self, x: jax.Array, cond: Cond, *, train: bool) -> jax.Array:
+        """x float [B, H, W, C] in [-1, 1], cond {"noise"? keys [B] for dropout} -> images float32 [B, H, W, C] in
+        [-1, 1]. The same noise gives the same images, in training and after it."""
+        ...
+
+
 class Denoiser(Protocol):
     """The network inside a diffusion or flow-matching model."""
 
@@ -121,4 +130,41 @@ class Bijection(Protocol):
 
     def inverse(self, z: jax.Array, cond: Cond, *, train: bool) -> jax.Array:
         """z [B, H W C] -> x float32 [B, H, W, C]."""
+        ...
+
+
+class Predictor(Protocol):
+    """What comes after the frames seen."""
+
+    def __call__(self, video: jax.Array, cond: Cond, *, train: bool) -> jax.Array:
+        """video float [B, J, H, W, C] in [-1, 1] -> the next frames float32 [B, K, H, W, C]: values, or logits of
+        (value + 1) / 2."""
+        ...
+
+
+class Motion(Protocol):
+    """Noise to a path of motion codes."""
+
+    def __call__(self, noise: jax.Array, first: jax.Array, cond: Cond, *, train: bool) -> jax.Array:
+        """noise float [B, T, E], first state [B, M], cond {"label"?} -> codes float32 [B, T, M]."""
+        ...
+
+
+class Features(Protocol):
+    """What a picture shows, layer by layer."""
+
+    def __call__(self, x: jax.Array, *, train: bool) -> dict[str, jax.Array]:
+        """x float [B, H, W, 3] in [-1, 1] -> {layer: map float32 [B, H_layer, W_layer, C_layer]}."""
+        ...
+
+
+class Upscaler(Protocol):
+    """Small images to large ones, of any size."""
+
+    def __call__(self, low: jax.Array, *, train: bool) -> jax.Array:
+        """low float [B, h, w, C] in [-1, 1] -> images float32 [B, s h, s w, C], about in [-1, 1]."""
+        ...
+
+    def reach(self) -> int:
+        """How many pixels of the small image to each side of its own a pixel of the large one depends on, at most."""
         ...

@@ -46,6 +46,48 @@ def grid(images: np.ndarray, columns: int | None = None, *, gap: int = 2, backgr
     return Image.fromarray(sheet[..., 0] if channels == 1 else sheet)
 
 
+def beside(*images: np.ndarray) -> np.ndarray:
+    """Pictures of one thing side by side: each uint8 [N, H, W, C] -> uint8 [N, H', sum of widths, C'].
+
+    Smaller ones are enlarged to the tallest by whole factors (then padded in white), grey ones become RGB beside RGB.
+    """
+    tall, channels = max(x.shape[1] for x in images), max(x.shape[3] for x in images)
+
+    def fit(x):
+        scale = tall // x.shape[1]
+        x = x.repeat(scale, axis=1).repeat(scale, axis=2)
+        x = np.pad(x, ((0, 0), (0, tall - x.shape[1]), (0, 0), (0, 0)), constant_values=255)
+        return x.repeat(channels // x.shape[3], axis=3)
+
+    return np.concatenate([fit(x) for x in images], axis=2)
+
+
+def strip(clips: np.ndarray) -> Any:
+    """Clips uint8 [N, T, H, W, C] as a contact sheet: a row per clip, its frames from left to right.
+
+    Raises:
+      UserError: another shape or type.
+    """
+    clips = _clips(clips)
+    return grid(clips.reshape(-1, *clips.shape[2:]), columns=clips.shape[1])
+
+
+def animation(clips: np.ndarray, columns: int | None = None) -> list[Any]:
+    """Clips uint8 [N, T, H, W, C] as the frames of one film, in each of which the clips lie in a grid.
+
+    Raises:
+      UserError: another shape or type.
+    """
+    return [grid(frame, columns) for frame in np.swapaxes(_clips(clips), 0, 1)]
+
+
+def _clips(clips: np.ndarray) -> np.ndarray:
+    clips = np.asarray(clips)
+    if clips.ndim != 5 or 0 in clips.shape:
+        raise UserError(f"Clips are uint8 arrays [N, T, H, W, C], not {clips.dtype} {list(clips.shape)}.")
+    return clips
+
+
 SIZE, FINER = (960, 540), 2
 """Pixels of a curve picture; it is drawn FINER times larger and scaled down, which smooths its lines."""
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")

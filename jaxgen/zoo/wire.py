@@ -8,6 +8,11 @@ from jaxgen.ops import images
 PIXELS = ("image", "video")
 
 
+def pictured(specs: dict[str, Spec]) -> str | None:
+    """The first entry that is made of pixels; None without one."""
+    return next((name for name, spec in specs.items() if spec.kind in PIXELS), None)
+
+
 def wire(task: Task) -> Task:
     """The same task with uint8 pixels [0, 255] in and out; everything else is unchanged."""
 
@@ -22,7 +27,7 @@ def wire(task: Task) -> Task:
             for name, value in outputs.items()
         }
 
-    return Task(fn, _bytes(task.inputs), _bytes(task.outputs))
+    return task._replace(fn=fn, inputs=_bytes(task.inputs), outputs=_bytes(task.outputs))
 
 
 def _bytes(specs: dict[str, Spec]) -> dict[str, Spec]:

@@ -200,9 +200,9 @@ def test_large_folders_are_decoded_by_batch_with_the_same_result(tmp_path):
 
 def test_the_hash_split_is_stable_and_about_a_tenth():
     names = [f"class/{i:05d}.png" for i in range(3000)]
-    _, splits = folder._splits(names)
+    _, splits = folder.split(names)
     assert abs(len(splits["test"]) - 300) < 60
-    _, fewer = folder._splits(names[:1500])
+    _, fewer = folder.split(names[:1500])
     assert set(fewer["test"]) == {i for i in splits["test"] if i < 1500}
 
 
