@@ -22,12 +22,13 @@ BACKGROUND = 245
 CAPTIONS = tuple(f"a {size} {colour} {shape}" for shape in SHAPES for colour in COLOURS for size in RADII)
 
 
-def draw(seed: int, indices: np.ndarray, side: int) -> Examples:
+def draw(seed: int, indices: np.ndarray, side: int, line: float = 0.0) -> Examples:
     """Pictures of one shape each, antialiased.
 
     Args:
       indices: int64 [n]; picture i is a function of (seed, i).
       side: pixels.
+      line: draw outlines of so many pixels instead of filling the shapes.
 
     Returns:
       "image" uint8 [n, side, side, 3], "label" int32 [n] (the shape), "text" uint8 [n, L].
@@ -48,6 +49,7 @@ def draw(seed: int, indices: np.ndarray, side: int) -> Examples:
         np.maximum(np.abs(x) * np.sqrt(0.75) - y * 0.5, y) - r * 0.5,
     )
     distance = np.choose(shape[:, None, None], distances)
+    distance = np.abs(distance) - line / 2 if line else distance
     cover = np.clip(0.5 - distance, 0, 1)[..., None]
     paint = np.array(list(COLOURS.values()), np.float64)[colour][:, None, None, :]
     images = np.rint(cover * paint + (1 - cover) * BACKGROUND).astype(np.uint8)
