@@ -173,12 +173,18 @@ def _stylized(model: _Adain, weights, content, paints, shares, alpha):
     if model.settings["colour"] == "match":
         paints = [match_colours(paint, content) for paint in paints]
     stride = _stride(model, weights)
-    x = jnp.pad(content, ((0, 0), (0, -height % stride), (0, -width % stride), (0, 0)), mode="edge")
-    features = see(x)
+    features = see(_extended(content, -height % stride, -width % stride))
+    # A style that is smaller than one feature is extended to one.
+    paints = [_extended(paint, max(stride - paint.shape[1], 0), max(stride - paint.shape[2], 0)) for paint in paints]
     mixed = sum(by(shares[:, k]) * losses.adain(features, see(paint)) for k, paint in enumerate(paints))
     features = by(1.0 - alpha) * features + by(alpha) * mixed
     decoded, _ = model.decoder.apply(weights.params[PLAYER], weights.stats[PLAYER], features)
     return jnp.clip(decoded[:, :height, :width], -1.0, 1.0)
+
+
+def _extended(x, rows: int, columns: int):
+    """More rows below and columns on the right, repeating the last ones."""
+    return jnp.pad(x, ((0, 0), (0, rows), (0, columns), (0, 0)), mode="edge")
 
 
 def _stride(model: _Adain, weights) -> int:

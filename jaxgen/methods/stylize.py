@@ -37,11 +37,15 @@ def encode(encoder: Net, frozen: Mapping[str, Any], x: jax.Array, layers: Sequen
     """Some layers of the encoder for images [B, H, W, 3], or [B, H, W, 1] (grey).
 
     Raises:
-      UserError: the encoder has no such layer.
+      UserError: the encoder has no such layer, or the images are too small to have it.
     """
     x = jnp.repeat(x, 3, axis=-1) if x.shape[-1] == 1 else x
     found = encoder.apply(frozen[ENCODER], {}, x)[0]
-    return {layer: choose(found, layer, "layer of the encoder") for layer in layers}
+    chosen = {layer: choose(found, layer, "layer of the encoder") for layer in layers}
+    empty = [layer for layer, value in chosen.items() if not value.size]
+    if empty:
+        raise UserError(f"Images of {x.shape[1]}x{x.shape[2]} pixels are too small for {empty[0]}; use larger ones.")
+    return chosen
 
 
 def mean(terms: Sequence[jax.Array]) -> jax.Array:

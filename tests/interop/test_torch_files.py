@@ -46,7 +46,7 @@ def torchlike(monkeypatch):
     def _rebuild_tensor_v2(*_):
         raise AssertionError("the reader has functions of its own")
 
-    _rebuild_tensor_v2.__module__ = "torch._utils"
+    _rebuild_tensor_v2.__module__, _rebuild_tensor_v2.__qualname__ = "torch._utils", "_rebuild_tensor_v2"
     utils._rebuild_tensor_v2 = _rebuild_tensor_v2
     for kind in (FloatStorage, LongStorage):
         monkeypatch.setattr(kind, "__module__", "torch")

@@ -109,6 +109,12 @@ def test_an_unknown_layer_is_named():
         fit(gatys(ENCODER, optax.sgd(1.0), image=SHAPE, images=2, style_layers=("relu9_1",)), 1)
 
 
+def test_pictures_too_small_for_a_layer_are_refused():
+    small = {key: value[:, :1] for key, value in BATCH.items()}
+    with pytest.raises(UserError, match="1x10 pixels are too small for relu2_1"):
+        fit(make(), 1, small)
+
+
 # ---- AdaIN
 
 DECODER = functional(MirroredDecoder(**NETWORK))
@@ -165,6 +171,8 @@ def test_any_size_is_read_and_given_back(trained):
     assert method.tasks["stylize"].outputs["image"].shape == (13, 7, 3)
     picture = run(method, state, content=jnp.zeros((1, 13, 7, 3)), style=jnp.ones((1, 5, 9, 3)))
     assert picture.shape == (1, 13, 7, 3)
+    tiny = run(model(style_size=(1, 1)), state, content=CONTENT, style=jnp.ones((2, 1, 1, 3)))
+    assert np.isfinite(tiny).all()
     np.testing.assert_allclose(
         run(model(size=(8, 10)), state, content=CONTENT, style=PAINT),
         run(model(), state, content=CONTENT, style=PAINT),

@@ -75,8 +75,9 @@ def test_a_whole_pickled_module_is_refused(twin, tmp_path):
 def test_other_types_and_views_come_back(tmp_path):
     base = torch.arange(24.0).reshape(4, 6)
     state = {"turned": base.t()[1:], "half": base.half(), "whole": base.long(), "yes": base > 3, "none": base[:0]}
-    torch.save(state, tmp_path / "views.pt")
-    found = torch_files.read(tmp_path / "views.pt")
-    for key, value in state.items():
-        np.testing.assert_array_equal(found[key], value.numpy())
-        assert found[key].dtype == value.numpy().dtype
+    for zipped in (True, False):
+        torch.save(state, tmp_path / "views.pt", _use_new_zipfile_serialization=zipped)
+        found = torch_files.read(tmp_path / "views.pt")
+        for key, value in state.items():
+            np.testing.assert_array_equal(found[key], value.numpy())
+            assert found[key].dtype == value.numpy().dtype
