@@ -49,10 +49,17 @@ def open(settings: Settings) -> Source:
     return Source(path.stem, splits, classes)
 
 
-def read(path: Path) -> dict[str, np.ndarray]:
+def read(path: Path, *, names_only: bool = False) -> dict[str, Any]:
+    """The arrays of a file by name ("images" for an .npy); with `names_only` True in place of each.
+
+    Raises:
+      UserError: it cannot be read.
+    """
     try:
         loaded = np.load(path, mmap_mode="r", allow_pickle=False)
-        return {"images": loaded} if isinstance(loaded, np.ndarray) else {key: loaded[key] for key in loaded.files}
+        if isinstance(loaded, np.ndarray):
+            return {"images": loaded}
+        return {key: True if names_only else loaded[key] for key in loaded.files}
     except (ValueError, OSError, zipfile.BadZipFile) as error:
         raise UserError(f"{path} is not a readable .npy or .npz file of plain arrays: {error}.") from error
 

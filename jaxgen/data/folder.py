@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from jaxgen.core import UserError
 from jaxgen.data import text, transforms
@@ -22,6 +22,8 @@ CAPTIONS = "captions.tsv"
 logger = logging.getLogger(__name__)
 
 Read = Callable[[str], bytes]
+Decode = Callable[[str], np.ndarray | None]
+WHOLE = (0.0, 1.0)
 
 
 class Header(NamedTuple):
@@ -42,33 +44,49 @@ def open(settings: Settings) -> Source:
     """
     path = find(settings.path, "a folder of images or a .zip of one")
     names, read = listing(path)
+    names, images, decode = decoded(settings, path, names, read)
+    return _source(path, names, read, images, decode)
+
+
+def decoded(
+    settings: Settings, path: Path, names: Sequence[str], read: Read, part: tuple[float, float] = WHOLE
+) -> tuple[list[str], np.ndarray | None, Decode]:
+    """(names of the readable images, all of them uint8 [N, H, W, C] if they fit `memory_mb`, how to decode one).
+
+    Args:
+      path: for messages.
+      part: from where to where across its width an image is taken.
+
+    Raises:
+      UserError: nothing to read, nothing readable, or differing sizes with `size` = 0.
+    """
     if not names:
         raise UserError(f"{path} holds no images ({', '.join(SUFFIXES)}).")
-    headers = {name: header for name in names if (header := _header(read, name))}
+    headers = {name: header for name in names if (header := read_header(read, name))}
     bad = [name for name in names if name not in headers]
     _check_sizes(settings, path, headers)
     channels = max((header.channels for header in headers.values()), default=3)
     transform = transforms.build(settings, channels)
     pixels = {name: transform(Image.new("L", header.size)).size for name, header in list(headers.items())[:1]}
     names = list(headers)
-    decode = _decoder(read, transform)
+    decode = _decoder(read, transform, part)
     images = None
     if len(names) * max(pixels.values(), default=0) <= settings.memory_mb * 2**20:
-        decoded = {name: image for name in names if (image := decode(name)) is not None}
-        bad += [name for name in names if name not in decoded]
-        if len({image.shape for image in decoded.values()}) > 1:
+        found = {name: image for name in names if (image := decode(name)) is not None}
+        bad += [name for name in names if name not in found]
+        if len({image.shape for image in found.values()}) > 1:
             raise UserError(f"The images of {path} differ in size once upright; set data.size, e.g. to 64.")
-        names, images = list(decoded), np.stack(list(decoded.values())) if decoded else None
+        names, images = list(found), np.stack(list(found.values())) if found else None
     if bad:
         logger.warning("%s: %d of %d images cannot be read, the first is %s", path, len(bad), len(bad + names), bad[0])
     if not names:
         raise UserError(f"{path}: none of the {len(bad)} images can be read; the first is {bad[0]}.")
-    return _source(path, names, read, images, decode)
+    return names, images, decode
 
 
 def _source(path: Path, names: list[str], read: Read, images: np.ndarray | None, decode) -> Source:
     """Splits, classes and captions from the paths of the readable images."""
-    prefix, splits = _splits(names)
+    prefix, splits = split(names)
     inner = [name.removeprefix(prefix) for name in names]
     if any(name.split("/")[0] in SPLITS for name in inner):
         inner = [name.partition("/")[2] for name in inner]
@@ -83,11 +101,11 @@ def _source(path: Path, names: list[str], read: Read, images: np.ndarray | None,
         found = [captions.get(name.removeprefix(prefix), "") for name in names]
         size = text.length(found)
         extra["text"] = text.encode(found, size)
-    whole = _lazy(names, decode, extra) if images is None else from_arrays(image=images, **extra)
+    whole = lazy(names, decode, extra) if images is None else from_arrays(image=images, **extra)
     return Source(path.stem, {name: subset(whole, chosen) for name, chosen in splits.items()}, classes, size)
 
 
-def _splits(names: Sequence[str]) -> tuple[str, dict[str, np.ndarray]]:
+def split(names: Sequence[str]) -> tuple[str, dict[str, np.ndarray]]:
     """(folders that wrap all of it, split -> indices): by a top folder train or test, else by the hash of the path."""
     prefix = ""
     while True:
@@ -110,15 +128,15 @@ def _splits(names: Sequence[str]) -> tuple[str, dict[str, np.ndarray]]:
     return prefix, {name: indices for name, indices in splits.items() if len(indices)}
 
 
-def listing(path: Path) -> tuple[list[str], Read]:
-    """Sorted relative paths of the image files, and a function that reads a file by relative path.
+def listing(path: Path, suffixes: tuple[str, ...] = SUFFIXES) -> tuple[list[str], Read]:
+    """Sorted relative paths of the files with those suffixes, and a function that reads a file by relative path.
 
     Raises:
       UserError: `path` is neither a folder nor a readable .zip.
     """
     if path.is_dir():
         found = [p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file()]
-        return _images(found), lambda name: (path / name).read_bytes()
+        return _files(found, suffixes), lambda name: (path / name).read_bytes()
     if not zipfile.is_zipfile(path):
         raise UserError(f"{path} is neither a folder nor a readable .zip.")
     archive, lock = zipfile.ZipFile(path), threading.Lock()
@@ -127,19 +145,19 @@ def listing(path: Path) -> tuple[list[str], Read]:
         with lock:
             return archive.read(name)
 
-    return _images(archive.namelist()), read
+    return _files(archive.namelist(), suffixes), read
 
 
-def _images(names: Sequence[str]) -> list[str]:
-    """The image files among `names`, sorted; hidden files and those of macOS's archiver left out."""
+def _files(names: Sequence[str], suffixes: tuple[str, ...]) -> list[str]:
+    """The files among `names` with one of the suffixes, sorted; hidden files and those of macOS's archiver left out."""
 
     def shown(name):
         return not any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
 
-    return sorted(name for name in names if name.lower().endswith(SUFFIXES) and shown(name))
+    return sorted(name for name in names if name.lower().endswith(suffixes) and shown(name))
 
 
-def _header(read: Read, name: str) -> Header | None:
+def read_header(read: Read, name: str) -> Header | None:
     """None where the file is no image."""
     try:
         with Image.open(BytesIO(read(name))) as image:
@@ -151,12 +169,17 @@ def _header(read: Read, name: str) -> Header | None:
         return None
 
 
-def _decoder(read: Read, transform: transforms.Transform) -> Callable[[str], np.ndarray | None]:
+def _decoder(read: Read, transform: transforms.Transform, part: tuple[float, float]) -> Decode:
     """(relative path) -> uint8 [H, W, C], or None where the file cannot be decoded."""
 
     def decode(name: str) -> np.ndarray | None:
         try:
-            with Image.open(BytesIO(read(name))) as image:
+            with Image.open(BytesIO(read(name))) as opened:
+                image: Image.Image = opened
+                if part != WHOLE:
+                    image = ImageOps.exif_transpose(opened)
+                    left, right = (round(end * image.width) for end in part)
+                    image = image.crop((left, 0, right, image.height))
                 return transform(image)
         except Exception:
             return None
@@ -186,7 +209,7 @@ def _captions(read: Read, prefix: str) -> dict[str, str]:
     return {}
 
 
-def _lazy(names: Sequence[str], decode: Callable[[str], np.ndarray | None], extra: Examples) -> Split:
+def lazy(names: Sequence[str], decode: Decode, extra: Examples) -> Split:
     """Decoded batch by batch. A file that turns out damaged is always replaced by the next readable one."""
     warned: set[str] = set()
 

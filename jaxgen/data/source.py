@@ -10,7 +10,7 @@ import re
 import threading
 import uuid
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -22,7 +22,8 @@ from jaxgen.core import UserError
 logger = logging.getLogger(__name__)
 
 Examples = dict[str, np.ndarray]
-"""Leaves lead with the number of examples: "image" uint8 [n, H, W, C], "label" int32 [n], "text" uint8 [n, L]."""
+"""Leaves lead with the number of examples: "image" uint8 [n, H, W, C] or "video" uint8 [n, T, H, W, C], "label" int32
+[n], "text" uint8 [n, L], and "target" uint8 [n, H, W, C] where images come in pairs."""
 
 
 class Split(NamedTuple):
@@ -43,11 +44,18 @@ class Source(NamedTuple):
     classes: tuple[str, ...] = ()
     text: int = 0
     """Bytes per caption; 0 without captions."""
+    targets: Mapping[str, Split] = {}
+    """Split -> images that are dealt beside it as "target", drawn on their own and of any number."""
+
+
+def pixels(examples: Examples) -> str:
+    """Which leaf holds the pictures: "image" or "video"."""
+    return "video" if "video" in examples else "image"
 
 
 def from_arrays(**arrays: np.ndarray) -> Split:
     """A split that holds its examples in memory (or in a memory map)."""
-    return Split(len(arrays["image"]), lambda i: {k: np.asarray(v[i]) for k, v in arrays.items()}, ready=True)
+    return Split(len(arrays[pixels(arrays)]), lambda i: {k: np.asarray(v[i]) for k, v in arrays.items()}, ready=True)
 
 
 def subset(split: Split, indices: np.ndarray) -> Split:

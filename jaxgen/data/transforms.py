@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 
 from jaxgen.core import UserError
 from jaxgen.data.settings import Settings
-from jaxgen.data.source import Examples, mix
+from jaxgen.data.source import Examples, mix, pixels
 
 Transform = Callable[[Image.Image | np.ndarray], np.ndarray]
 """A Pillow image, or uint8 [H, W, C] -> uint8 [H', W', C']."""
@@ -87,12 +87,14 @@ def augment(settings: Settings, seed: int, positions: np.ndarray, examples: Exam
 
     Args:
       positions: int64 [n], global positions of the examples.
-      examples: "image" uint8 [n, H, W, C].
+      examples: "image" uint8 [n, H, W, C], or "video" uint8 [n, T, H, W, C], of which all frames move alike.
+        A "target" uint8 [n, H, W, C] moves as its image does.
     """
     if not (settings.flip or settings.random_crop):
         return examples
-    images = examples["image"]
-    high, wide = images.shape[1:3]
+    key = pixels(examples)
+    images = examples[key]
+    high, wide = images.shape[-3:-1]
     rows = np.broadcast_to(np.arange(high), (len(images), high))
     columns = np.broadcast_to(np.arange(wide), (len(images), wide))
     if settings.random_crop:
@@ -104,8 +106,11 @@ def augment(settings: Settings, seed: int, positions: np.ndarray, examples: Exam
     if settings.flip:
         flipped = (mix(seed, positions, 3) & np.uint64(1)).astype(bool)
         columns = np.where(flipped[:, None], columns[:, ::-1], columns)
-    batch = np.arange(len(images))[:, None, None]
-    return {**examples, "image": images[batch, rows[:, :, None], columns[:, None, :]]}
+
+    def moved(images):
+        return np.stack([image[..., row[:, None], column, :] for image, row, column in zip(images, rows, columns)])
+
+    return {**examples, **{name: moved(examples[name]) for name in (key, "target") if name in examples}}
 
 
 def _shift(seed: int, positions: np.ndarray, stream: int, reach: int) -> np.ndarray:

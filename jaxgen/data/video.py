@@ -49,9 +49,9 @@ def open(settings: Settings) -> Source:
     return _clips(settings, path, named) if named else _recordings(settings, path, held)
 
 
-def holds_clips(path: Path) -> bool:
-    """Whether an .npz or .npy looks like this module's rather than like images."""
-    held = arrays.read(path)
+def holds_clips(path: str) -> bool:
+    """Whether an .npz or .npy looks like this module's rather than like images, by the names in it."""
+    held = arrays.read(find(path, WHAT), names_only=True)
     return not any(arrays.pair(held, split) for split in ("", *arrays.SPLITS))
 
 

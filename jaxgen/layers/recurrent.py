@@ -64,7 +64,7 @@ class ConvLSTM(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def weights(self, shape: tuple[int, int, int]) -> Weights:
+    def weights(self, shape: tuple[int, ...]) -> Weights:
         """For inputs of the given (H, W, I)."""
         height, width, inputs = shape
         n = self.features

@@ -89,6 +89,47 @@ def variational_sampler(**changes: Any) -> ConfigDict:
     return section
 
 
+def pix2pix(**changes: Any) -> ConfigDict:
+    """The `method` section of pix2pix; see `jaxgen.methods.translate`."""
+    section = ConfigDict(
+        dict(
+            name="pix2pix",
+            objective="non_saturating",  # any of a GAN's
+            reconstruction=100.0,  # weight of the mean absolute error
+        )
+    )
+    section.update(changes)
+    return section
+
+
+def cyclegan(**changes: Any) -> ConfigDict:
+    """The `method` section of CycleGAN; see `jaxgen.methods.translate`."""
+    section = ConfigDict(
+        dict(
+            name="cyclegan",
+            objective="least_squares",  # any of a GAN's
+            adversarial=2.0,  # weights of the generators' terms; 2: (D - 1)^2, as in the paper
+            cycle=10.0,
+            identity=5.0,  # 0 leaves the identity term out
+            pool=50,  # earlier translations shown to each critic
+        )
+    )
+    section.update(changes)
+    return section
+
+
+def pairs(**changes: Any) -> dict[str, Any]:
+    """What `data` needs for two sets of images (`c.data.update(pairs(...))`); see `jaxgen.data.pairs`."""
+    section = dict(
+        name="paired",  # or unpaired
+        path="",  # the images: a folder, a .zip, or a folder in a .zip
+        target="",  # what they become, likewise; left or right: that half of each image; "": folders trainA, trainB
+        # paired: leave out what has no partner; unpaired: hold out pairs of equal names, to be judged by
+        common_names=False,
+    )
+    return section | changes
+
+
 def mixing(**changes: Any) -> ConfigDict:
     """The `method` section of a Gaussian mixture; see `jaxgen.methods.mixture`."""
     section = ConfigDict(
@@ -193,6 +234,65 @@ def flow_sampler(**changes: Any) -> ConfigDict:
     return section
 
 
+def clips(name: str, **changes: Any) -> dict[str, Any]:
+    """What the `data` section of video adds, for `c.data.update(clips(...))`; see `docs/data.md`."""
+    section = dict(
+        name=name,  # "video" (clips, recordings or folders at data.path), "moving_mnist", "moving_digits"
+        frames=0,  # frames of a clip; 0: as stored
+        hop=1,  # frames between the starts of two clips cut from one recording
+        label=(),  # columns of a table of labels that make the class
+        digits=2,  # of "moving_*"; clips of one digit have its class as label
+    )
+    return section | changes
+
+
+def prediction(**changes: Any) -> ConfigDict:
+    """The `method` section of a video predictor; see `jaxgen.methods.predictor`."""
+    section = ConfigDict(
+        dict(
+            name="predictor",
+            context=10,  # frames shown
+            future=10,  # frames forecast; data.frames is the sum
+            loss="mse",  # mse, l1_mse, bce
+        )
+    )
+    section.update(changes)
+    return section
+
+
+def forecasts(**changes: Any) -> ConfigDict:
+    """The `eval` section of a video predictor."""
+    section = ConfigDict(
+        dict(
+            samples=1000,  # held-out clips that are forecast, at most
+            scale=255.0,  # errors are those of (uint8 value) / scale
+            step=1,  # of the time axis, per frame
+            unit="frames",
+            pairs=(),  # leads at which persistence is also taken over all pairs of frames of the held-out recordings
+        )
+    )
+    section.update(changes)
+    return section
+
+
+def motion_content(**changes: Any) -> ConfigDict:
+    """The `method` section of a MoCoGAN; see `jaxgen.methods.mocogan`."""
+    section = ConfigDict(
+        dict(
+            name="mocogan",
+            objective="hinge",  # minimax, non_saturating, least_squares, wasserstein, hinge
+            content=50,  # dimensions of the content code,
+            motion=10,  # of the motion codes,
+            noise=10,  # and of the noise that drives them
+            conditional=False,  # generate by class
+            categories=0,  # or by categories found without labels
+            information=1.0,  # weight of the bound that makes them visible
+        )
+    )
+    section.update(changes)
+    return section
+
+
 def base() -> ConfigDict:
     """The full tree: method, net or nets, data, optim, sampler, train, mesh, eval."""
     return ConfigDict(
@@ -228,7 +328,7 @@ def base() -> ConfigDict:
                 samples=64,  # images in the grids drawn while training
                 checkpoint_every=500,
                 keep=3,  # newest checkpoints kept
-                init_from="",  # "run:PATH": start from the weights of another run
+                init_from="",  # "run:PATH": start from another run's weights; "part:PATH": from those of them that fit
             ),
             # -1: all remaining devices. cpu: where the backend is the CPU, how many devices at most to make of it.
             mesh=dict(data=-1, fsdp=1, cpu=1),

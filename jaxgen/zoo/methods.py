@@ -15,6 +15,13 @@ METHODS = {
     "classifier": "jaxgen.zoo.classifier:build",
     "mixture": "jaxgen.zoo.mixture:build",
     "random_field": "jaxgen.zoo.random_field:build",
+    "restore": "jaxgen.zoo.restore:build",
+    "gatys": "jaxgen.zoo.stylize:build_gatys",
+    "adain": "jaxgen.zoo.stylize:build_adain",
+    "pix2pix": "jaxgen.zoo.translate:build_pix2pix",
+    "cyclegan": "jaxgen.zoo.translate:build_cyclegan",
+    "predictor": "jaxgen.zoo.video:predictor",
+    "mocogan": "jaxgen.zoo.video:mocogan",
 }
 
 

@@ -5,6 +5,7 @@ import importlib
 from collections.abc import Mapping
 from typing import Any
 
+import flax.linen as nn
 import jax.numpy as jnp
 
 from jaxgen.core import UserError, choose, suggest
@@ -21,15 +22,30 @@ NETS: dict[str, str] = {
     # denoisers:
     "unet": "jaxgen.nets.diffusion.unet:UNet",
     "mlp_denoiser": "jaxgen.nets.diffusion.mlp:MLP",
+    # video:
+    "convlstm": "jaxgen.nets.video.convlstm:ConvLSTMPredictor",
+    "gru_motion": "jaxgen.nets.video.mocogan:GRUMotion",
+    "video_critic": "jaxgen.nets.video.mocogan:VideoCritic",
     # causal networks:
     "pixelcnn": "jaxgen.nets.autoregressive.pixelcnn:PixelCNN",
     "pixelcnn_pp": "jaxgen.nets.autoregressive.pixelcnn_pp:PixelCNNPP",
     # classifiers:
     "cnn_classifier": "jaxgen.nets.classifier:CNNClassifier",
+    "vgg_classifier": "jaxgen.nets.features.vgg:VGGClassifier",
+    # feature encoders, and what inverts them:
+    "vgg": "jaxgen.nets.features.vgg:VGG",
+    "mirrored_decoder": "jaxgen.nets.style.decoder:MirroredDecoder",
     # bijections:
     "realnvp": "jaxgen.nets.flow.realnvp:RealNVP",
     "glow": "jaxgen.nets.flow.glow:Glow",
     "flow_dequantizer": "jaxgen.nets.flow.dequantizer:FlowDequantizer",
+    # translators and their critics:
+    "residual_translator": "jaxgen.nets.translation.residual:ResidualTranslator",
+    "unet_translator": "jaxgen.nets.translation.unet:UNetTranslator",
+    "patch_critic": "jaxgen.nets.translation.patch:PatchCritic",
+    # upscalers:
+    "srcnn": "jaxgen.nets.super_resolution.srcnn:SRCNN",
+    "edsr": "jaxgen.nets.super_resolution.edsr:EDSR",
     # encoders and decoders:
     "vae_mlp_encoder": "jaxgen.nets.vae.mlp:MLPEncoder",
     "vae_mlp_decoder": "jaxgen.nets.vae.mlp:MLPDecoder",
@@ -39,7 +55,12 @@ NETS: dict[str, str] = {
 
 
 def build(section: Mapping[str, Any], where: str, **implied: Any) -> Net:
-    """The network of a config section {"name": ..., **fields of its linen module}.
+    """The network of a config section, as `module` makes it, in functional form."""
+    return functional(module(section, where, **implied))
+
+
+def module(section: Mapping[str, Any], where: str, **implied: Any) -> nn.Module:
+    """The linen module of a config section {"name": ..., **fields of that module}.
 
     Args:
       where: the section's name in the config, for messages ("nets.generator").
@@ -60,4 +81,4 @@ def build(section: Mapping[str, Any], where: str, **implied: Any) -> Net:
     given = {key: value for key, value in implied.items() if key in fields} | settings
     if isinstance(given.get("dtype"), str):
         given["dtype"] = jnp.dtype(given["dtype"])
-    return functional(cls(**given))
+    return cls(**given)

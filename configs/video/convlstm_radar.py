@@ -1,0 +1,35 @@
+"""ConvLSTM on weather radar at 128x128: 30 minutes in 5-minute steps from the 20 before, one event left out
+
+Radar composites of MeteoSwiss and FMI; three rain events to learn from, the fourth to judge on (data.test names it).
+Values reach 151; errors are stated on value / 150. Forecasts start at persistence and learn the change.
+
+Paper: Shi et al. 2015, https://arxiv.org/abs/1506.04214
+Parameters: 0
+Command: jaxgen train video/convlstm_radar
+Hardware: 2 CPU cores
+Time: not measured yet
+Score: not measured yet
+"""
+
+from ml_collections import ConfigDict
+
+from jaxgen.zoo.defaults import base, clips, constant_ema, forecasts, optimizer, prediction
+
+
+def get_config(arg: str = "") -> ConfigDict:
+    c = base()
+    c.data.update(clips("video", path="radar-128.npz", frames=10, flip=True))
+    c.data.update(train="mch_20150515+mch_20170131+fmi_20160928", test="mch_20160711")
+    c.method = prediction(context=4, future=6)
+    c.nets = ConfigDict(dict(predictor=dict(name="convlstm", hidden=(32, 32), patch=4, residual=True)))
+    c.optim = optimizer(lr=1e-3, schedule="cosine", clip=1.0, ema=constant_ema(0.99))
+    c.sampler = ConfigDict(dict(chunk=8))
+    c.eval = forecasts(scale=150.0, step=5, unit="min", pairs=(1, 6))
+    c.train.update(steps=2000, batch_size=4, samples=4, sample_every=500, checkpoint_every=500)
+    if arg == "smoke":
+        c.data.update(name="moving_digits", path="", train="train", test="test", size=12, frames=4, flip=False)
+        c.method.update(context=2, future=2)
+        c.nets.predictor.hidden = (4,)
+        c.eval.update(samples=8, pairs=())
+        c.train.update(steps=3, batch_size=8, log_every=1, sample_every=3, checkpoint_every=3, samples=2)
+    return c
