@@ -22,7 +22,7 @@ def get_config(arg=""):
     c.train.update(steps=4000, batch_size=64, log_every=100, sample_every=1000, checkpoint_every=1000)
     if arg == "smoke":
         c.data.update(name="digits")
-        c.net.update(width=8, multipliers=(1,), attention=(4,))
+        c.net.update(width=8, multipliers=(1,), attention=())
         c.optim.update(warmup=2)
         c.sampler.steps = 3
         c.train.update(steps=4, batch_size=8, samples=4)

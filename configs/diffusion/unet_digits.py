@@ -19,7 +19,7 @@ def get_config(arg=""):
     c.sampler = denoising_sampler(name="ddim", steps=50, eta=1.0, clip="static")
     c.train.update(steps=2000, batch_size=64, log_every=100, sample_every=500, checkpoint_every=500)
     if arg == "smoke":
-        c.net.update(width=8, attention=())
+        c.net.update(width=8, multipliers=(1,), attention=(), mid_attention=False)
         c.optim.update(warmup=2)
         c.sampler.steps = 3
         c.train.update(steps=4, batch_size=8, samples=4)

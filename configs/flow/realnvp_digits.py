@@ -22,7 +22,7 @@ def get_config(arg=""):
     c.train.update(steps=3000, batch_size=64, log_every=100, sample_every=1000, checkpoint_every=1000)
     c.train.steps_per_call = 50
     if arg == "smoke":
-        c.nets.flow.update(couplings=1, width=8)
+        c.nets.flow.update(scales=1, couplings=1, width=8)
         c.nets.dequantizer.update(couplings=1, width=8)
         c.optim.warmup = 1
         c.sampler.steps = 3

@@ -35,10 +35,11 @@ def keys_of(count):
 
 
 def affine():
-    """The smallest network: a factor and a shift."""
+    """The smallest network: a factor, a shift, and what the label adds."""
 
     def apply(params, stats, x, time, cond, **_):
-        return x * params["factor"] + params["shift"], stats
+        label = cond.get("label", jnp.zeros(len(x))).reshape(-1, 1, 1, 1)
+        return x * params["factor"] + params["shift"] + 0.1 * label, stats
 
     return Net(lambda *_: ({"factor": jnp.ones(()), "shift": jnp.zeros(SHAPE)}, {}), apply)
 
@@ -57,7 +58,7 @@ def test_every_combination_steps(name, prediction):
 def test_micro_batches_change_nothing():
     ends = []
     for micro in (1, 4):
-        method = build(vp_linear(), classes=3, micro=micro)
+        method = diffusion(affine(), vp_linear(), optax.adam(1e-3), image_shape=SHAPE, classes=3, micro=micro)
         one = jax.jit(lambda b, m=method: m.step(m.init(jax.random.key(0), b, {}), b))
         ends.append(one(batch())[1]["model/loss"])
     np.testing.assert_allclose(*ends, rtol=1e-5)

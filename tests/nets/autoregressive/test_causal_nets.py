@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from random_weights import random_weights
 
 from jaxgen.core import UserError
 from jaxgen.nets.autoregressive.pixelcnn import PixelCNN
@@ -22,6 +23,9 @@ NETS = {
     "pixelcnn_pp": (partial(PixelCNNPP, width=4, levels=2, blocks=1), (4, 6, 1)),
     "pixelcnn_pp_colour": (partial(PixelCNNPP, width=3, levels=3, blocks=1), (8, 4, 3)),
 }
+EVERY = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.long] if "colour" in name else []) for name in NETS]
+)
 
 
 def made(name, classes=0):
@@ -31,14 +35,11 @@ def made(name, classes=0):
     net = functional(make(image_shape=shape, outputs=pixels.parameters, classes=classes))
     x = jax.random.uniform(jax.random.key(1), (2, *shape), minval=-1.0)
     cond = {"label": jnp.array([0, classes - 1])} if classes else {}
-    params, stats = jax.jit(net.init)(KEY, x, cond)
-    leaves, tree = jax.tree.flatten(params)
-    keys = jax.random.split(KEY, len(leaves))
-    moved = [leaf + 0.2 * jax.random.normal(key, leaf.shape) for leaf, key in zip(leaves, keys, strict=True)]
-    return net, jax.tree.unflatten(tree, moved), stats, cond, x, pixels
+    params, stats = random_weights(net.init, KEY, x, cond, scale=0.4)
+    return net, params, stats, cond, x, pixels
 
 
-@pytest.mark.parametrize("name", NETS)
+@EVERY
 def test_no_pixel_sees_itself_or_its_future(name):
     net, params, stats, cond, x, _ = made(name)
     height, width, channels = x.shape[1:]
@@ -60,7 +61,7 @@ def test_the_reach_of_one_layer_is_its_kernel():
     assert seen == {(1, 1), (1, 2), (1, 3), (2, 1)}
 
 
-@pytest.mark.parametrize("name", NETS)
+@EVERY
 def test_sampling_from_caches_is_sampling_from_whole_passes(name):
     net, params, stats, cond, x, pixels = made(name, classes=3)
     shape, keys = x.shape[1:], jax.random.split(KEY, 2)
