@@ -2,7 +2,7 @@
 
 from jaxgen.core import replicas, trees
 from jaxgen.core.descend import Aux, descend
-from jaxgen.core.method import Batch, Method, Metrics, Spec, Task
+from jaxgen.core.method import Batch, Method, Metrics, Spec, Task, Tiles
 from jaxgen.core.minimize import Averages, Lazy, Loss, Turn, alternate, minimize, start
 from jaxgen.core.replicas import each, split_each
 from jaxgen.core.state import RAW, State, Weights, weights
@@ -20,6 +20,7 @@ __all__ = [
     "Spec",
     "State",
     "Task",
+    "Tiles",
     "Turn",
     "UserError",
     "Weights",

@@ -18,15 +18,26 @@ class Spec(NamedTuple):
     """What one input or output of a task is, without its leading batch axis.
 
     `kind` tells the host how to read or write it: "image" (float32 in [-1, 1], [H, W, C]), "mask" (float32 in
-    {0, 1}, [H, W, 1], 1 = keep), "label" (int32), "tokens" (int32), "text", "video" (float32 in [-1, 1],
-    [T, H, W, C]), "latent" (float32), "scalar" (float32), "camera".
+    {0, 1}, [H, W, 1], 1 = keep), "label" (int32), "index" (int32, which of `high` things the state holds), "tokens"
+    (int32), "text", "video" (float32 in [-1, 1], [T, H, W, C]), "latent" (float32), "scalar" (float32), "camera".
     """
 
     kind: str
     shape: tuple[int, ...]
     dtype: Any = jnp.float32
     high: int | None = None
-    """Exclusive upper bound of a label or token; None where it has no meaning."""
+    """Exclusive upper bound of a label, index or token; None where it has no meaning."""
+    default: float | None = None
+    """What an input is filled with where the caller gives none; None: it has to be given (labels come in turn)."""
+
+
+class Tiles(NamedTuple):
+    """How a task serves images larger than its input: in tiles of the input's size, whose borders are thrown away."""
+
+    overlap: int
+    """Pixels of the input, on each side of a tile, that a tile shares with its neighbour and whose results are lost."""
+    scale: int = 1
+    """Pixels of the output per pixel of the input."""
 
 
 class Task(NamedTuple):
@@ -37,6 +48,9 @@ class Task(NamedTuple):
     seed and its index alone; every leaf of inputs and outputs leads with B."""
     inputs: dict[str, Spec]
     outputs: dict[str, Spec]
+    tiles: Tiles | None = None
+    """Given where `fn` takes its one image input at any size, and any pixel of its one output sees no farther than
+    `tiles.overlap`; the shapes of the specs are then those of a full tile."""
 
 
 class Method(NamedTuple):

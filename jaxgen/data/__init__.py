@@ -2,9 +2,25 @@
 
 from jaxgen.data import text
 from jaxgen.data.info import Info
-from jaxgen.data.loading import BUILTIN, Data, load
+from jaxgen.data.loading import BUILTIN, CLIPS, Data, load, wholes
 from jaxgen.data.pictures import contact_sheet
 from jaxgen.data.prefetch import prefetch
 from jaxgen.data.recipes import RECIPES, prepare
+from jaxgen.data.source import pixels
+from jaxgen.data.video import holds_clips
 
-__all__ = ["BUILTIN", "RECIPES", "Data", "Info", "contact_sheet", "load", "prefetch", "prepare", "text"]
+__all__ = [
+    "BUILTIN",
+    "CLIPS",
+    "RECIPES",
+    "Data",
+    "Info",
+    "contact_sheet",
+    "holds_clips",
+    "load",
+    "pixels",
+    "prefetch",
+    "prepare",
+    "text",
+    "wholes",
+]

@@ -7,7 +7,8 @@ With n examples, a global batch of B, k batches per step and P processes, exampl
 of an endless order: epoch e = position div n is the e-th permutation of the split, drawn from (seed, e), and the
 example is permutation_e[position mod n] (2). Process p holds i in [p B / P, (p + 1) B / P) (3), so the global batch is
 the same array for every P, and resuming needs only the step number. Numpy permutations serve (2) because an index
-costs nanoseconds in them, whatever n; a whole epoch's order takes 8 n bytes.
+costs nanoseconds in them, whatever n; a whole epoch's order takes 8 n bytes. Unpaired targets are a second set of
+examples at the same positions of an order, and under augmentations, of their own, from another seed (4).
 """
 
 import functools
@@ -17,10 +18,12 @@ import numpy as np
 
 from jaxgen.core import UserError
 from jaxgen.data.settings import Settings
-from jaxgen.data.source import Examples, Split
+from jaxgen.data.source import Examples, Split, mix
 from jaxgen.data.transforms import augment
 
 BatchFn = Callable[[int], Examples]
+TARGETS = 4
+"""The stream of noise that seeds what targets draw."""
 
 
 def local_size(batch_size: int, process_count: int) -> int:
@@ -62,6 +65,7 @@ def batches(
     process_count: int = 1,
     per_step: int = 1,
     training: bool = True,
+    targets: Split | None = None,
 ) -> BatchFn:
     """The function batch(step), equations (1)-(3).
 
@@ -69,9 +73,11 @@ def batches(
       batch_size: global; may exceed the split, which then repeats within a batch.
       per_step: k > 1 stacks k consecutive global batches: leaves [k, B_local, ...].
       training: apply the random transforms.
+      targets: images dealt beside the others as "target", independently of them.
     """
     local = local_size(batch_size, process_count)
-    find = order(split.size, seed)
+    find, own_seed = order(split.size, seed), int(mix(seed, TARGETS))
+    find_target = order(targets.size, own_seed) if targets else None
     mine = np.arange(local) + process_index * local
     stacked = np.arange(per_step)[:, None] * batch_size + mine
 
@@ -80,6 +86,10 @@ def batches(
         examples = split.gather(find(positions))
         if training:
             examples = augment(settings, seed, positions, examples)
+        if targets and find_target:
+            drawn = {"image": targets.gather(find_target(positions))["image"]}
+            drawn = augment(settings, own_seed, positions, drawn) if training else drawn
+            examples = {**examples, "target": drawn["image"]}
         if per_step == 1:
             return examples
         return {key: values.reshape(per_step, local, *values.shape[1:]) for key, values in examples.items()}
@@ -87,13 +97,27 @@ def batches(
     return batch
 
 
-def epoch(split: Split, batch_size: int, *, process_index: int = 0, process_count: int = 1) -> Iterator[Examples]:
+def epoch(
+    split: Split,
+    batch_size: int,
+    *,
+    process_index: int = 0,
+    process_count: int = 1,
+    targets: Split | None = None,
+) -> Iterator[Examples]:
     """Every example once, in stored order and untouched by chance; "mask" bool [B_local] is False on the padded tail.
 
-    All processes see the same number of batches.
+    All processes see the same number of batches. Unpaired targets, in their order, start again where they end:
+    "target_mask" bool [B_local] is False from there on.
     """
     local = local_size(batch_size, process_count)
     for start in range(0, split.size, batch_size):
         positions = start + process_index * local + np.arange(local)
         examples = split.gather(np.minimum(positions, split.size - 1))
+        if targets:
+            again = {
+                "target": targets.gather(positions % targets.size)["image"],
+                "target_mask": positions < targets.size,
+            }
+            examples = {**examples, **again}
         yield {**examples, "mask": positions < split.size}

@@ -11,7 +11,8 @@ RESIZES = ("crop", "stretch", "pad")
 
 
 class Settings(NamedTuple):
-    """`config.data` with every key present; the meanings stand in `jaxgen.zoo.defaults`."""
+    """`config.data` with every key present. Their meanings stand in `jaxgen.zoo.defaults`: `base`, `clips`, `pairs`,
+    `photographs`."""
 
     name: str = "digits"
     path: str = ""
@@ -26,6 +27,18 @@ class Settings(NamedTuple):
     random_crop: int = 0
     workers: int = 0
     memory_mb: int = 2048
+    frames: int = 0
+    hop: int = 1
+    label: tuple[int, ...] = ()
+    digits: int = 2
+    target: str = ""
+    common_names: bool = False
+    style: str = ""
+    shape: tuple[int, ...] = ()
+    short: int = 0
+    hold: tuple[str, ...] = ()
+    test_path: str = ""
+    turn: bool = False
 
 
 def parse(section: Mapping[str, Any]) -> Settings:
@@ -45,20 +58,26 @@ def parse(section: Mapping[str, Any]) -> Settings:
         raise UserError(f"data.channels is {settings.channels}; it must be 1 (grey), 3 (RGB) or 0 (as stored).")
     if not 0 <= settings.background <= 255:
         raise UserError(f"data.background is {settings.background}; it must be a grey level from 0 to 255.")
-    for key in ("size", "pad", "random_crop", "workers", "memory_mb"):
+    for key in ("size", "pad", "random_crop", "workers", "memory_mb", "frames", "short"):
         if getattr(settings, key) < 0:
             raise UserError(f"data.{key} is {getattr(settings, key)}; it must not be negative.")
+    for key in ("hop", "digits"):
+        if getattr(settings, key) < 1:
+            raise UserError(f"data.{key} is {getattr(settings, key)}; it must be at least 1.")
     return settings
 
 
-def find(path: str, what: str) -> Path:
+def find(path: str, what: str, key: str = "data.path") -> Path:
     """An existing file or folder: `path` itself, else the same below the folder named by JAXGEN_DATA.
+
+    Args:
+      what: what should be there, and `key` where the path was set, for messages.
 
     Raises:
       UserError: `path` is empty, or nothing is there.
     """
     if not path:
-        raise UserError(f"data.path is empty; set it to {what}.")
+        raise UserError(f"{key} is empty; set it to {what}.")
     root = os.environ.get("JAXGEN_DATA", "")
     own = Path(path).expanduser()
     tried = [own] if own.is_absolute() or not root else [own, Path(root) / path]
@@ -66,4 +85,4 @@ def find(path: str, what: str) -> Path:
         if candidate.exists():
             return candidate
     hint = "" if root else " (JAXGEN_DATA is not set)"
-    raise UserError(f"data.path: there is nothing at {' or at '.join(map(str, tried))}{hint}; it must be {what}.")
+    raise UserError(f"{key}: there is nothing at {' or at '.join(map(str, tried))}{hint}; it must be {what}.")

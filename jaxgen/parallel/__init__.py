@@ -4,10 +4,13 @@ from jaxgen.parallel.mesh import make_mesh, split_cpu
 from jaxgen.parallel.rules import shardings
 from jaxgen.parallel.strategies import Strategy, jit_strategy, pmap_strategy
 from jaxgen.parallel.tasks import run_task, task_program
+from jaxgen.parallel.tiles import cut, join
 
 __all__ = [
     "Strategy",
+    "cut",
     "jit_strategy",
+    "join",
     "make_mesh",
     "pmap_strategy",
     "run_task",

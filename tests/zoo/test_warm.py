@@ -40,3 +40,28 @@ def test_what_does_not_fit_is_refused():
         warm(model(4), given, "run:x").init(jax.random.key(2), {"x": jnp.ones((4, 4))}, {})
     with pytest.raises(core.UserError, match="no network to start from"):
         warm(model(3, "other"), given, "run:x").init(jax.random.key(2), BATCH, {})
+
+
+def test_a_part_that_fits_is_taken_and_told(caplog):
+    def two(width):
+        made = model(width)
+
+        def init(rng, batch, frozen):
+            state = made.init(rng, batch, frozen)
+            params = {"model": {**state.params["model"], "head": jnp.full((2,), float(width))}}
+            ema = {"model": {"ema": {"params": params["model"], "stats": state.stats["model"]}}}
+            return state.replace(params=params, ema=ema)
+
+        return made._replace(init=init)
+
+    given = core.weights(two(3).init(jax.random.key(1), BATCH, {}))
+    started = warm(two(4), given, "part:x", part=True).init(jax.random.key(2), BATCH, {})
+    fresh = two(4).init(jax.random.key(2), BATCH, {})
+    np.testing.assert_array_equal(started.params["model"]["head"], [3, 3])
+    np.testing.assert_array_equal(started.params["model"]["w"], fresh.params["model"]["w"])
+    np.testing.assert_array_equal(started.ema["model"]["ema"]["params"]["head"], [3, 3])
+    assert "takes 1 of its 2 weights (2 of 6 parameters)" in caplog.text
+    with pytest.raises(core.UserError, match="none of the 1 weights"):
+        warm(model(4), core.weights(model(3).init(jax.random.key(1), BATCH, {})), "part:x", part=True).init(
+            jax.random.key(2), BATCH, {}
+        )
