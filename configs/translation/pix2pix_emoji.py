@@ -1,0 +1,42 @@
+"""pix2pix between two designers' emoji at 32 px: Noto to Fx, joined on their code points
+
+Paper: Isola et al. 2017, https://arxiv.org/abs/1611.07004
+Parameters: 1,976,004
+Command: jaxgen train translation/pix2pix_emoji
+Hardware: 2 CPU cores
+Time: not measured yet
+Score: not measured yet
+
+Data: noto-emoji-64.zip (Google, Apache-2.0) and fxemoji-64.zip (Mozilla, CC BY 4.0) below $JAXGEN_DATA; 720 pairs to
+learn from, 114 held out. `data.name=outlines` needs no files: outlines of shapes, to be filled.
+"""
+
+from ml_collections import ConfigDict
+
+from jaxgen.zoo.defaults import base, constant_ema, optimizer, pairs, pix2pix
+
+
+def get_config(arg: str = "") -> ConfigDict:
+    c = base()
+    c.data.update(pairs(path="noto-emoji-64.zip", target="fxemoji-64.zip", common_names=True))
+    c.data.update(size=32, channels=3, flip=True, random_crop=2)
+    c.method = pix2pix()
+    c.nets = ConfigDict(
+        dict(
+            generator=dict(name="unet_translator", widths=(32, 64, 128, 128, 128), dropout=0.5, dropouts=2),
+            discriminator=dict(name="patch_critic", widths=(32, 64, 128)),
+        )
+    )
+    c.optim = ConfigDict(
+        dict(
+            generator=optimizer(lr=5e-4, b1=0.5, schedule="late_linear", ema=constant_ema(0.999)),
+            discriminator=optimizer(lr=2e-4, b1=0.5, schedule="late_linear"),
+        )
+    )
+    c.train.update(steps=7000, batch_size=16, sample_every=1000, checkpoint_every=1000, samples=24)
+    if arg == "smoke":
+        c.train.update(steps=3, batch_size=8, samples=8)
+        c.data.update(name="outlines", path="", target="", size=8, random_crop=1)
+        c.nets.generator.update(widths=(4, 8), dropouts=1)
+        c.nets.discriminator.widths = (4, 8)
+    return c

@@ -1,0 +1,1 @@
+"""Networks of image-to-image translation: translators and patch critics."""
