@@ -76,5 +76,11 @@ def descend(
 
     grads, (metrics, stats, memory) = replicas.mean((grads, means), axis)
     metrics["grad_norm"] = optax.tree.norm(grads)
-    updates, opt = tx.update(grads, opt, params)
+    # Line searches ask for values of their own; other optimizers ignore these, and they cost nothing.
+    search = {
+        "value": metrics["loss"],
+        "grad": grads,
+        "value_fn": lambda params: replicas.mean(objective(params, batch, keys)[0], axis),
+    }
+    updates, opt = optax.with_extra_args_support(tx).update(grads, opt, params, **search)
     return optax.apply_updates(params, updates), opt, metrics, Aux(metrics, stats, memory, outputs)

@@ -5,12 +5,12 @@ from typing import Any
 
 import optax
 
-from jaxgen.core import UserError, choose
+from jaxgen.core import UserError, choose, trees
 
 
 def schedule(section: Mapping[str, Any], steps: int) -> optax.Schedule:
     """Learning rate by step: linear warm-up over `warmup` steps to `lr`, then constant, or a cosine or linear
-    descent to `lr * final` at `steps`.
+    descent to `lr * final` at `steps`; "late_linear" is constant over the first half of the way (CycleGAN, pix2pix).
 
     Raises:
       UserError: unknown schedule, or a warm-up at least as long as the run.
@@ -24,6 +24,7 @@ def schedule(section: Mapping[str, Any], steps: int) -> optax.Schedule:
             "constant": lambda: optax.constant_schedule(lr),
             "cosine": lambda: optax.cosine_decay_schedule(lr, rest, alpha=section["final"]),
             "linear": lambda: optax.linear_schedule(lr, lr * section["final"], rest),
+            "late_linear": lambda: optax.linear_schedule(lr, lr * section["final"], rest - rest // 2, rest // 2),
         },
         section["schedule"],
         "optim.schedule",
@@ -43,11 +44,26 @@ def _adamw(s, lr):
     return optax.adamw(lr, b1=s["b1"], b2=s["b2"], eps=s["eps"], weight_decay=s["weight_decay"])
 
 
+def _lbfgs(s, lr):
+    """Limited-memory BFGS with a zoom line search, whose step lengths make `lr` meaningless.
+
+    optax returns some leaves weakly typed, which would compile the step twice: they are made strong.
+    """
+    search = optax.scale_by_zoom_linesearch(max_linesearch_steps=s.get("search", 10), initial_guess_strategy="one")
+    tx = optax.lbfgs(memory_size=s.get("memory", 10), linesearch=search)
+
+    def update(updates, state, params=None, **extra):
+        return trees.strong(tx.update(updates, state, params, **extra))
+
+    return optax.GradientTransformationExtraArgs(lambda params: trees.strong(tx.init(params)), update)
+
+
 OPTIMIZERS = {
     "adam": _adam,
     "adamw": _adamw,
     "adamax": lambda s, lr: optax.adamax(lr, b1=s["b1"], b2=s["b2"], eps=s["eps"]),
     "adafactor": lambda s, lr: optax.adafactor(lr),
+    "lbfgs": _lbfgs,
     "lion": lambda s, lr: optax.lion(lr, b1=s["b1"], b2=s["b2"], weight_decay=s["weight_decay"]),
     "rmsprop": lambda s, lr: optax.rmsprop(lr, decay=s["b2"], eps=s["eps"]),
     "sgd": lambda s, lr: optax.sgd(lr, momentum=s["b1"] or None),
@@ -58,7 +74,8 @@ def build(section: Mapping[str, Any], steps: int) -> optax.GradientTransformatio
     """The gradient transformation of one player.
 
     Args:
-      section: keys name, lr, b1, b2, eps, weight_decay, schedule, warmup, final, clip (0: off).
+      section: keys name, lr, b1, b2, eps, weight_decay, schedule, warmup, final, clip (0: off); "lbfgs" reads memory
+        (pairs kept) and search (evaluations per line search at most) instead of lr, b1, b2, eps.
       steps: optimizer steps of the whole run, for the schedule.
     """
     make = choose(OPTIMIZERS, section["name"], "optim.name")

@@ -1,5 +1,7 @@
+import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from jaxgen import optim
@@ -48,13 +50,43 @@ def test_schedules_that_cannot_be(changes, words):
 @pytest.mark.parametrize("name", sorted(optim.OPTIMIZERS))
 def test_every_optimizer_moves_downhill(name):
     """On w^2 from w = 1, a hundred steps."""
-    tx = optim.build({**SECTION, "name": name, "lr": 0.01}, 100)
+    tx = optax.with_extra_args_support(optim.build({**SECTION, "name": name, "lr": 0.01}, 100))
+
+    def value(w):
+        return jnp.sum(w**2)
+
+    @jax.jit
+    def step(w, opt):
+        updates, opt = tx.update(2 * w, opt, w, value=value(w), grad=2 * w, value_fn=value)
+        return w + updates, opt
+
     w = jnp.ones(3)
     opt = tx.init(w)
     for _ in range(100):
-        updates, opt = tx.update(2 * w, opt, w)
-        w = w + updates
+        w, opt = step(w, opt)
     assert np.abs(w).max() < 0.7
+
+
+def test_lbfgs_solves_a_narrow_valley_and_keeps_its_types():
+    """Rosenbrock's function from (-1.2, 1), whose minimum is at (1, 1); plain descent takes thousands of steps."""
+    tx = optim.build({**SECTION, "name": "lbfgs"}, 60)
+
+    def value(w):
+        return 100.0 * (w[1] - w[0] ** 2) ** 2 + (1.0 - w[0]) ** 2
+
+    @jax.jit
+    def run(w):
+        def step(carry, _):
+            w, opt = carry
+            found, grad = jax.value_and_grad(value)(w)
+            updates, opt = tx.update(grad, opt, w, value=found, grad=grad, value_fn=value)
+            return (w + updates, opt), None
+
+        return jax.lax.scan(step, (w, tx.init(w)), None, length=60)[0]
+
+    w, _ = run(jnp.array([-1.2, 1.0]))
+    np.testing.assert_allclose(w, [1.0, 1.0], atol=1e-3)
+    assert not any(leaf.weak_type for leaf in jax.tree.leaves(jax.eval_shape(tx.init, w)))
 
 
 def test_clipping_limits_the_norm_of_a_step():

@@ -1,0 +1,36 @@
+"""Neural style transfer by optimised pixels, 256x192, with an encoder that jaxgen trained itself.
+
+Paper: Gatys, Ecker, Bethge 2016, "Image Style Transfer Using Convolutional Neural Networks"
+Parameters: 147,456
+Command: jaxgen train style/gatys_photo data.path=content.jpg data.style=painting.jpg
+Hardware: any; written for 2 CPU cores
+Time: not measured yet
+Score: not measured yet
+"""
+
+from jaxgen.zoo.defaults import base, optimizer
+from jaxgen.zoo.defaults_style import optimised_style, style_pairs
+
+
+def get_config(arg=""):
+    c = base()
+    c.data.update(
+        style_pairs(path="kodak24.zip/kodim23.png", style="style-public-domain.zip/starry_night.jpg", shape=(192, 256))
+    )
+    c.method = optimised_style(
+        content_layers=("relu4_1",),
+        style_layers=("relu1_1", "relu2_1", "relu3_1", "relu3_2", "relu4_1"),
+        style_weight=300.0,
+        variation_weight=1.0,
+    )
+    c.nets.encoder = dict(name="vgg", widths=(32, 64, 128, 256), depths=(1, 1, 2, 1), pooling="average")
+    c.frozen = dict(encoder="run:runs/classifier/vgg_cifar10_jpeg")
+    c.optim = optimizer(lr=0.03)
+    c.train.update(steps=200, batch_size=1, samples=1, log_every=20, sample_every=50, checkpoint_every=200)
+    if arg == "smoke":
+        c.data.update(path="shapes", style="textures", shape=(8, 12))
+        c.method.update(content_layers=("relu2_1",), style_layers=("relu1_1", "relu2_1"))
+        c.nets.encoder.update(widths=(4, 6), depths=(1, 1))
+        c.frozen.encoder = "random:0"
+        c.train.update(steps=2, batch_size=8, log_every=1, sample_every=2, checkpoint_every=2, samples=4)
+    return c
