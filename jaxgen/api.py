@@ -1,5 +1,6 @@
 """The notebook face: train, load, sample, evaluate, show. The command line is a thin layer over it."""
 
+import itertools
 import json
 import time
 from collections.abc import Sequence
@@ -12,12 +13,27 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from jaxgen import __version__, data, evals, parallel, training
-from jaxgen.core import Method, State, UserError, weights
-from jaxgen.runs import Run, held_out, joined, label_inputs, load, read_config, sample, stream, take
+from jaxgen.core import Method, State, Task, UserError, Weights, weights
+from jaxgen.runs import (
+    Run,
+    frozen_networks,
+    held_out,
+    joined,
+    label_inputs,
+    load,
+    read_config,
+    sample,
+    stream,
+    take,
+    take_all,
+    tiled,
+    trained_weights,
+)
 from jaxgen.zoo import configs as zoo_configs
+from jaxgen.zoo import enlarging, files, methods, style_evals, translation, video_evals
 from jaxgen.zoo import evals as zoo_evals
-from jaxgen.zoo import files, methods
 from jaxgen.zoo.warm import warm
+from jaxgen.zoo.wire import pictured
 
 __all__ = [
     "Run",
@@ -44,6 +60,7 @@ MAY_CHANGE = (
     "train.strategy",
     "train.steps_per_call",
     "sampler.",
+    "frozen.",  # where the file lies; that it is the same network is checked
     "eval.",
     "mesh.",
     "data.path",
@@ -95,7 +112,8 @@ def train(
     axis = "data" if config.train.strategy == "pmap" else None
     method = methods.build(config, source.info, axis)
     if config.train.init_from:
-        method = warm(method, _earlier(config.train.init_from), config.train.init_from)
+        given, part = _earlier(config.train.init_from)
+        method = warm(method, given, config.train.init_from, part=part)
     strategy = _strategy(config, method)
     batches = source.batches(
         "train",
@@ -109,6 +127,7 @@ def train(
     def batch(step: int) -> dict[str, np.ndarray]:
         return {key: value for key, value in batches(step).items() if value.dtype.kind not in "OUS"}
 
+    networks = frozen_networks(config)
     shapes = {key: [list(value.shape), str(value.dtype)] for key, value in batch(0).items()}
     method_jit = methods.build(config, source.info)
     run = Run(folder, config, source.info, method_jit, state=None)  # type: ignore[arg-type]
@@ -119,6 +138,7 @@ def train(
         settings=config.train,
         workdir=folder,
         rng=jax.random.key(config.train.seed),
+        frozen=networks,
         records={
             "config.json": zoo_configs.to_json(config),
             "data.json": json.dumps({"info": source.info.to_dict(), "batch": shapes}, indent=1) + "\n",
@@ -161,13 +181,15 @@ def check_same_model(workdir: Path, config: ConfigDict) -> None:
         )
 
 
-def _earlier(source: str):
-    """The weights that `train.init_from` names."""
+def _earlier(source: str) -> tuple[Weights, bool]:
+    """The weights that `train.init_from` names, and whether those that do not fit are to be left out."""
     kind, _, path = source.partition(":")
-    if kind != "run" or not path:
-        raise UserError(f"train.init_from={source!r} should read run:PATH, the directory of an earlier run.")
-    run = load(path)
-    return weights(run.state, run.config.sampler.get("profile", "ema"))
+    if kind not in ("run", "part") or not path:
+        raise UserError(
+            f"train.init_from={source!r} should read run:PATH, the directory of an earlier run, or part:PATH to take"
+            " only the weights that fit."
+        )
+    return trained_weights(path), kind == "part"
 
 
 def _draw(run: Run, state: State, step: int, source: data.Data) -> None:
@@ -175,29 +197,61 @@ def _draw(run: Run, state: State, step: int, source: data.Data) -> None:
     now = replace(run, state=state)
     count = run.config.train.samples
     if "sample" in run.method.tasks:
-        images = joined(stream(now, "sample", count=count))["image"]
+        images = sample(now, count)
     else:
-        images = _picture_of_task(now, count, source)
-    files.write_images(run.workdir / "samples" / f"{step:08d}.png", images)
+        images = (_clips_of_task if source.info.frames else _picture_of_task)(now, count, source)
+    kind = "video" if images.ndim == 5 else "image"
+    files.WRITERS[kind](run.workdir / "samples" / f"{step:08d}.png", images)
 
 
 def _picture_of_task(run: Run, count: int, source: data.Data) -> np.ndarray:
-    """For models that do not sample: outputs of their first task for held-out images, or nothing to draw."""
-    for name, task in sorted(run.method.tasks.items()):
-        if any(spec.kind == "image" for spec in task.outputs.values()) and list(task.inputs) == ["image"]:
-            images = take(source, 0, count)
-            outputs = joined(stream(run, name, count=count, inputs={"image": images}))
-            return next(outputs[key] for key, spec in task.outputs.items() if spec.kind == "image")
+    """For models that do not sample: held-out images, beside what their first task makes of them, beside the truth."""
+    for name, task in run.method.tasks.items():
+        if not any(spec.kind == "image" for spec in task.outputs.values()):
+            continue
+        stored = [spec.high for spec in task.inputs.values() if spec.kind == "index" and spec.high]
+        shown = min(count, *stored) if stored else count
+        inputs = _held_out_inputs(task, shown, source)
+        if inputs is not None:
+            outputs = joined(stream(run, name, count=shown, inputs=inputs))
+            made = next(outputs[key] for key, spec in task.outputs.items() if spec.kind == "image")
+            paired = source.info.targets.get("test") == "paired"
+            truth = [take_all(source, 0, shown)["target"]] if paired else []
+            return training.pictures.beside(*inputs.values(), made, *truth)
     return take(source, 0, count)
+
+
+def _clips_of_task(run: Run, count: int, source: data.Data) -> np.ndarray:
+    """What the first task that reads whole clips makes of held-out ones."""
+    clips = take(source, 0, count)
+    for name, task in run.method.tasks.items():
+        shown, shapes = pictured(task.outputs), {key: spec.shape for key, spec in task.inputs.items()}
+        if shown and shapes == {"video": clips.shape[1:]}:
+            return joined(stream(run, name, count=count, inputs={"video": clips}))[shown]
+    return clips
+
+
+def _held_out_inputs(task: Task, count: int, source: data.Data) -> dict[str, np.ndarray] | None:
+    """Held-out examples for the image inputs of a task; None where it needs what the data do not have."""
+    asked = {name: "image" if name == "content" else name for name, spec in task.inputs.items() if spec.kind == "image"}
+    others = [spec for spec in task.inputs.values() if spec.kind != "image"]
+    if not all(spec.kind == "index" or spec.default is not None for spec in others):
+        return None
+    examples = take_all(source, 0, count) if asked else {}
+    if not all(key in examples for key in asked.values()):
+        return None
+    return {name: examples[key] for name, key in asked.items()}
 
 
 def show(images: np.ndarray, columns: int | None = None):
     """A PIL image of a grid; a notebook displays it when it is the last value of a cell.
 
     Args:
-      images: uint8 [N, H, W, C] or one image [H, W, C].
+      images: uint8 [N, H, W, C], one image [H, W, C], or clips [N, T, H, W, C], of which each is a row.
     """
     images = np.asarray(images)
+    if images.ndim == 5:
+        return training.pictures.strip(images)
     return training.pictures.grid(images[None] if images.ndim == 3 else images, columns)
 
 
@@ -205,7 +259,9 @@ def evaluate(run: Run, *, n: int = 0, seed: int = 0, judge: str | None = None, o
     """Judge a model and write the card beside it.
 
     What is measured follows from the model's tasks: samples are judged against held-out images (see
-    `zoo.evals.judge_samples`), `log_prob` is averaged over held-out images, a classifier's accuracy is counted.
+    `zoo.evals.judge_samples`), translations against their truths (see `zoo.translation`), losses of style
+    transfer are set beside those of contents and styles, `log_prob` is averaged over
+    held-out images, a classifier's accuracy is counted, enlarged photographs are compared with the large ones.
 
     Args:
       n: samples; the config's eval.samples by default.
@@ -213,7 +269,8 @@ def evaluate(run: Run, *, n: int = 0, seed: int = 0, judge: str | None = None, o
       out: the card's file; RUN/card.json by default.
 
     Returns:
-      The card: "run", "samples" (where the model samples), "likelihood" (nats), "accuracy", and how it was made.
+      The card: "run", "judged" (where the model samples), "translation", "likelihood" (nats), "accuracy", and how it
+      was made.
 
     Raises:
       UserError: no judge at hand, or the data set is not.
@@ -229,12 +286,24 @@ def evaluate(run: Run, *, n: int = 0, seed: int = 0, judge: str | None = None, o
         "hardware": f"{jax.device_count()} x {jax.devices()[0].device_kind}",
     }
     if "sample" in run.tasks:
-        count = n or run.config.eval.samples
-        images = joined(stream(run, "sample", count=count, seed=seed))["image"]
-        train, _ = _split(source, "train")
+        made = sample(run, n or run.config.eval.samples, seed=seed)
         test, labels = _split(source, "test")
-        chosen = _judge(run, source, judge)
-        card["judged"] = zoo_evals.judge_samples(images, train, test, labels, chosen)
+        if made.ndim == 5:
+            card["clips"] = video_evals.judge_clips(made, test)
+        else:
+            train, _ = _split(source, "train")
+            card["judged"] = zoo_evals.judge_samples(made, train, test, labels, _judge(run, source, judge))
+    if "predict" in run.tasks:
+        card["forecast"] = _forecast(run, source, n)
+    if "translate" in run.tasks:
+        card["translation"] = _translation(run, source, seed)
+    if "upscale" in run.tasks:
+        photographs = itertools.islice(data.wholes(run.config.data), n or run.config.eval.samples)
+        card["enlarging"] = enlarging.judge(
+            lambda low: next(tiled(run, "upscale", [low])), photographs, run.config.method.scale
+        )
+    if "stylize" in run.tasks:
+        card["style"] = _style(run, source, n or run.config.eval.samples)
     if "log_prob" in run.tasks:
         held = _split(source, "test", run.config.eval.likelihood)
         card["likelihood"] = _likelihood(run, *held, seed)
@@ -247,18 +316,37 @@ def evaluate(run: Run, *, n: int = 0, seed: int = 0, judge: str | None = None, o
     return card
 
 
-def _split(source: data.Data, split: str, limit: int = 0) -> tuple[np.ndarray, np.ndarray | None]:
-    """All images of a split, or its first `limit`, uint8, with their labels if there are any."""
+def _split(
+    source: data.Data, split: str, limit: int = 0, beside: str = "label"
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """All images of a split, or its first `limit`, uint8, with their labels (their leaf `beside`) if there are any."""
     images: list[np.ndarray] = []
     labels: list[np.ndarray] = []
     for batch in source.epoch(split, 512):
-        images.append(batch["image"][batch["mask"]])
-        if "label" in batch:
-            labels.append(batch["label"][batch["mask"]])
+        images.append(batch[data.pixels(batch)][batch["mask"]])
+        if beside in batch:
+            labels.append(batch[beside][batch["mask"] & batch.get(f"{beside}_mask", True)])
         if limit and sum(len(part) for part in images) >= limit:
             break
     count = limit or None
     return np.concatenate(images)[:count], np.concatenate(labels)[:count] if labels else None
+
+
+def _forecast(run: Run, source: data.Data, n: int) -> dict[str, Any]:
+    """Forecasts of held-out clips, and persistence."""
+    settings = run.config.eval
+    found = video_evals.judge_forecasts(
+        (batch["video"][batch["mask"]] for batch in source.epoch("test", 64)),
+        lambda seen: joined(stream(run, "predict", count=len(seen), inputs={"video": seen}))["video"],
+        context=run.config.method.context,
+        limit=n or settings.samples,
+        scale=settings.scale,
+    )
+    pairs = {
+        str(lead): video_evals.persistence_of_all_pairs(run.config.data, lead, settings.scale)
+        for lead in settings.pairs
+    }
+    return {**found, "step": settings.step, "unit": settings.unit, **({"pairs": pairs} if pairs else {})}
 
 
 def _judge(run: Run, source: data.Data, judge: str | None) -> evals.Judge:
@@ -290,11 +378,56 @@ def _likelihood(run: Run, images: np.ndarray, labels: np.ndarray | None, seed: i
     return {"images": len(images), "unit": "nats per image", **means}
 
 
+def _translation(run: Run, source: data.Data, seed: int) -> dict[str, Any]:
+    """Translations of held-out images: against their truths where these are known, else by a judge of both kinds."""
+    images, targets = _split(source, "test", beside="target")
+    train, train_targets = _split(source, "train", beside="target")
+    if targets is None or train_targets is None:
+        raise UserError(f"The held-out images of {source.info.name!r} have no targets to compare translations with.")
+
+    def made(task: str, name: str, given: np.ndarray) -> np.ndarray:
+        return joined(stream(run, task, count=len(given), seed=seed, inputs={name: given}))["image"]
+
+    forward = made("translate", "image", images)
+    if source.info.targets["test"] == "paired":
+        found = translation.judge_pairs(images, forward, targets, train_targets)
+        if "translate_back" in run.tasks:
+            back = made("translate_back", "target", targets)
+            found["back"] = translation.judge_pairs(targets, back, images, train)
+    else:
+        found = translation.judge_kinds(images, forward, targets, train, train_targets)
+    if "reconstruct" in run.tasks:
+        found["cycle"] = translation.apart(made("reconstruct", "image", images), images)
+    return found
+
+
+def _style(run: Run, source: data.Data, count: int) -> dict[str, Any]:
+    """Losses of stylised pictures: held-out pairs, or those that the run's pixels were optimised for."""
+    stored, settings = "index" in run.method.tasks["stylize"].inputs, run.config.train
+    if not stored:
+        examples = take_all(source, 0, min(count, source.info.sizes.get("test", count)))
+        return style_evals.judge_style(run.run, examples, stored=False)
+    examples = source.batches("train", settings.batch_size, settings.seed)(0)
+    found = style_evals.judge_style(run.run, examples, stored=True)
+    speeds = [row["images_per_second"] for row in run.metrics() if "images_per_second" in row]
+    return {**found, "steps_per_second": float(np.median(speeds)) / settings.batch_size} if speeds else found
+
+
 def report(card: dict[str, Any]) -> str:
     """A card as text."""
     lines = [f"{card['run']} at step {card['step']}, seed {card['seed']}, {card['hardware']}, {card['seconds']} s"]
     if "judged" in card:
         lines.append(zoo_evals.table(card["judged"]))
+    if "translation" in card:
+        lines.append(translation.table(card["translation"]))
+    if "style" in card:
+        lines.append(style_evals.table(card["style"]))
+    if "clips" in card:
+        lines.append(video_evals.clip_table(card["clips"]))
+    if "forecast" in card:
+        lines.append(video_evals.forecast_table(card["forecast"]))
+    if "enlarging" in card:
+        lines.append(enlarging.table(card["enlarging"]))
     if "likelihood" in card:
         found = dict(card["likelihood"])
         count, unit = found.pop("images"), found.pop("unit")

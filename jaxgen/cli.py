@@ -36,7 +36,11 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("-n", type=int, default=64, metavar="N", help="number of images (default: 64)")
     sub.add_argument("--seed", type=int, default=0, help="image i depends on the seed and i alone (default: 0)")
     sub.add_argument(
-        "--out", type=Path, metavar="PATH", help="grid.png, array.npz or a folder (default: RUN/samples.png)"
+        "--out",
+        type=Path,
+        metavar="PATH",
+        help="grid.png, array.npz or a folder; of clips film.gif, strip.png, array.npz or a folder"
+        " (default: RUN/samples.png)",
     )
     sub.add_argument("--label", metavar="L[,L...]", help="class of all images, or one for each")
     sub.add_argument("--chunk", type=int, default=0, help="images per call of the compiled sampler")
@@ -50,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
         nargs="+",
         default=[],
         metavar="FILES",
-        help="images, folders, .npz, test:8 (held-out images), or NAME=FILE for one of several inputs",
+        help="images, films (.gif), folders, .npz, test:8 (held-out examples), or NAME=FILE for one of several inputs",
     )
     sub.add_argument("-n", type=int, default=0, help="number of examples for tasks without inputs")
     sub.add_argument("--seed", type=int, default=0)
@@ -135,12 +139,21 @@ def _sample(args) -> None:
     chunks = api.stream(
         run, "sample", count=args.n, seed=args.seed, inputs=api.label_inputs(run, labels, args.n), chunk=args.chunk
     )
-    written = _write_stream(chunks, out, args.n)
-    print(f"{args.n} images in {written}")
+    name, kind = _pictured(run.method.tasks["sample"])
+    written = _write_stream(chunks, name, kind, out)
+    print(f"{args.n} {'clips' if kind == 'video' else 'images'} in {written}")
 
 
-def _write_stream(chunks, out: Path, total: int) -> Path:
-    """Write images as they come (a folder) or together (a grid, an array), with a progress bar."""
+def _pictured(task) -> tuple[str, str]:
+    """Name and kind of the output of a task that is made of pixels; ("", "") without one."""
+    from jaxgen.zoo import wire
+
+    name = wire.pictured(task.outputs)
+    return (name, task.outputs[name].kind) if name else ("", "")
+
+
+def _write_stream(chunks, name: str, kind: str, out: Path) -> Path:
+    """Write images or clips as they come (a folder) or together (one file), with a progress bar."""
     import numpy as np
     from rich.progress import track
 
@@ -149,14 +162,14 @@ def _write_stream(chunks, out: Path, total: int) -> Path:
     kept, done = [], 0
     with_bar = track(chunks, description="sampling", disable=not sys.stderr.isatty(), transient=True)
     for part in with_bar:
-        images = part["image"]
+        images = part[name]
         if out.suffix:
             kept.append(images)
         else:
-            files.write_images(out, images, start=done)
+            files.WRITERS[kind](out, images, start=done)
         done += len(images)
     if kept:
-        files.write_images(out, np.concatenate(kept))
+        files.WRITERS[kind](out, np.concatenate(kept))
     return out
 
 
@@ -169,14 +182,18 @@ def _run(args) -> None:
     run = _load(args.rundir, args.overrides)
     if args.task not in run.method.tasks:
         raise UserError(f"This model has no task {args.task!r}; it has {', '.join(run.tasks)}.")
+    if run.method.tasks[args.task].tiles is not None:
+        return _run_tiled(run, args)
+    run = runs.at_own_size(run, args.task, args.input)
     task = run.method.tasks[args.task]
-    inputs = files.read_inputs(task, args.input, lambda a, b: api.held_out(run, a, b))
-    count = max((len(value) for value in inputs.values()), default=args.n or 16)
+    inputs = files.read_inputs(task, args.input, lambda a, b, name: api.held_out(run, a, b, name))
+    stored = [spec.high for spec in task.inputs.values() if spec.kind == "index" and spec.high]
+    count = max((len(value) for value in inputs.values()), default=args.n or min(stored, default=16))
     outputs = runs.joined(api.stream(run, args.task, count=count, seed=args.seed, inputs=inputs))
-    pictures = [name for name, spec in task.outputs.items() if spec.kind == "image"]
-    if pictures:
+    name, kind = _pictured(task)
+    if name:
         out = args.out or run.workdir / f"{args.task}.png"
-        files.write_images(out, outputs[pictures[0]])
+        files.WRITERS[kind](out, outputs[name])
     else:
         out = args.out or run.workdir / f"{args.task}.json"
         files.write_values(out, outputs)
@@ -185,6 +202,24 @@ def _run(args) -> None:
                 error = np.std(value, dtype=np.float64) / np.sqrt(len(value))
                 print(f"{name}: mean {np.mean(value, dtype=np.float64):.4f} +- {error:.4f} over {len(value)}")
     print(f"{args.task} of {count} in {out}")
+
+
+def _run_tiled(run, args) -> None:
+    """A task that takes images of any size: one to a .png, several to a folder, under their own names."""
+    from rich.progress import track
+
+    from jaxgen import api, runs
+    from jaxgen.zoo import photographs
+
+    task = run.method.tasks[args.task]
+    found = photographs.read(task, args.input, lambda a, b, name: api.held_out(run, a, b, name))
+    out = args.out or run.workdir / (f"{args.task}.png" if len(found) == 1 else args.task)
+    places = photographs.places(out, list(found))
+    outputs = runs.tiled(run, args.task, found.values())
+    bar = track(outputs, description=args.task, total=len(found), disable=not sys.stderr.isatty(), transient=True)
+    for place, image in zip(places, bar, strict=True):
+        photographs.write(place, image)
+    print(f"{args.task} of {len(found)} in {out}")
 
 
 def _evaluate(args) -> None:
@@ -234,12 +269,7 @@ def _data_show(args) -> None:
         config = configs.load(args.name, args.overrides)
     else:
         config = defaults.base()
-        if Path(args.name).exists() or args.name.endswith(".zip"):
-            config.data.name, config.data.path = "folder", args.name
-        elif args.name.endswith((".npz", ".npy")):
-            config.data.name, config.data.path = "array", args.name
-        else:
-            config.data.name = args.name
+        config.data.update(_section_of(args.name))
         configs.override(config, args.overrides)
     sheet = data.contact_sheet(config.data, split=args.split)
     out = args.out or Path(Path(args.name).name).with_suffix(".png")
@@ -248,6 +278,18 @@ def _data_show(args) -> None:
     except OSError as error:
         raise UserError(f"{out} cannot be written: {error.strerror or error}.") from None
     print(f"Contact sheet of {args.name} in {out}")
+
+
+def _section_of(name: str) -> dict:
+    """What of the `data` section a data set, file or folder named on the command line sets."""
+    from jaxgen import data
+    from jaxgen.zoo import defaults
+
+    if name.endswith((".npz", ".npy")):
+        return defaults.clips("video", path=name) if data.holds_clips(name) else {"name": "array", "path": name}
+    if Path(name).exists() or name.endswith(".zip"):
+        return {"name": "folder", "path": name}
+    return defaults.clips(name) if name in data.CLIPS else {"name": name}
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -1,7 +1,7 @@
 """A trained model, read back from its directory: its tasks, in compiled chunks, on any number of devices."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,11 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from jaxgen import data, parallel, training
-from jaxgen.core import RAW, Method, State, UserError, choose, weights
+from jaxgen.core import RAW, Method, State, Task, UserError, Weights, choose, weights
 from jaxgen.data import Info
 from jaxgen.zoo import configs as zoo_configs
-from jaxgen.zoo import files, methods
-from jaxgen.zoo.wire import wire
+from jaxgen.zoo import files, frozen, methods, stylize
+from jaxgen.zoo.wire import PIXELS, pictured, wire
 
 
 @dataclass(frozen=True)
@@ -88,9 +88,27 @@ def load(workdir: str | Path, *, step: int | None = None) -> Run:
     info = Info.from_dict(described["info"])
     method = methods.build(config, info)
     batch = {key: jax.ShapeDtypeStruct(tuple(shape), dtype) for key, (shape, dtype) in described["batch"].items()}
-    abstract = jax.eval_shape(method.init, jax.random.key(0), batch, {})
+    networks = frozen_networks(config)
+    abstract = jax.eval_shape(method.init, jax.random.key(0), batch, networks).replace(frozen=networks)
     state = training.Checkpoints(folder / "checkpoints").restore_weights(abstract, step)
     return Run(folder, config, info, method, state)
+
+
+def frozen_networks(config: ConfigDict) -> dict[str, Any]:
+    """The pretrained networks a config names in `frozen`, read from the runs and files it names there."""
+    return frozen.resolve(config, trained_weights)
+
+
+def trained_weights(workdir: str | Path) -> Weights:
+    """The averaged weights of a run, where it keeps averages."""
+    run = load(workdir)
+    return weights(run.state, run.config.sampler.get("profile", "ema"))
+
+
+def at_own_size(run: Run, task: str, items: Sequence[str]) -> Run:
+    """The run as it reads the files among `items` at their own size, if it reads any size (AdaIN does)."""
+    sizes = stylize.own_sizes(run.config, files.files_of(run.method.tasks[task], items))
+    return run.with_sampler(**sizes) if sizes else run
 
 
 def stream(
@@ -112,7 +130,36 @@ def stream(
         raise UserError(f"This model has no task {task!r}; it has {', '.join(run.tasks)}.")
     spec = wire(run.method.tasks[task])
     given = {**files.default_inputs(spec, count), **(inputs or {})}
+    if spec.tiles is not None:
+        name = next(iter(spec.outputs))
+        yield from ({name: output[None]} for output in tiled(run, task, given.get(next(iter(spec.inputs)), ())))
+        return
     check_inputs(task, spec.inputs, given)
+    yield from _chunks(run, task, spec, count=count, seed=seed, inputs=given, chunk=chunk, start=start)
+
+
+def tiled(run: Run, task: str, images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Outputs uint8 of a task that works in tiles (`Task.tiles`), for images uint8 [H, W, C] of any sizes.
+
+    Raises:
+      UserError: not such a task, or images of another type or number of channels.
+    """
+    spec = wire(run.method.tasks[task])
+    if spec.tiles is None:
+        raise UserError(f"Task {task!r} takes images of one size only.")
+    (name, given), result = next(iter(spec.inputs.items())), next(iter(spec.outputs))
+    side, channels = given.shape[1:]
+    overlap, scale = spec.tiles
+    for image in images:
+        if image.ndim != 3 or image.shape[-1] != channels or image.dtype != np.uint8 or not image.size:
+            raise UserError(f"Task {task!r} takes images uint8 [H, W, {channels}], not {image.dtype} {image.shape}.")
+        tiles, places = parallel.cut(image, side, overlap)
+        outputs = joined(_chunks(run, task, spec, count=len(tiles), inputs={name: tiles}))
+        yield parallel.join(outputs[result], places, image.shape, overlap, scale)
+
+
+def _chunks(run: Run, task: str, spec: Task, *, count: int, inputs: Mapping[str, np.ndarray], seed=0, chunk=0, start=0):
+    """Outputs of a task on the wire, for inputs known to fit."""
     mesh = parallel.make_mesh() if jax.device_count() > 1 else None
     if task not in run._programs:
         run._programs[task] = parallel.task_program(spec, mesh)
@@ -121,7 +168,7 @@ def stream(
         weights(run.state, run.config.sampler.get("profile", RAW if not run.state.ema else "ema")),
         seed=seed,
         count=count,
-        inputs={name: given[name] for name in spec.inputs},
+        inputs={name: inputs[name] for name in spec.inputs},
         chunk=chunk or run.config.sampler.get("chunk", 64),
         mesh=mesh,
         start=start,
@@ -137,8 +184,8 @@ def check_inputs(task: str, specs, given) -> None:
         value = given[name]
         if value.shape[1:] != tuple(spec.shape):
             raise UserError(f"Input {name!r} of task {task!r} is {value.shape[1:]}; this model takes {spec.shape}.")
-        if spec.kind in ("image", "video") and value.dtype != np.uint8:
-            raise UserError(f"Input {name!r} of task {task!r} is {value.dtype}; images are uint8 in 0 ... 255.")
+        if spec.kind in PIXELS and value.dtype != np.uint8:
+            raise UserError(f"Input {name!r} of task {task!r} is {value.dtype}; pixels are uint8 in 0 ... 255.")
         if spec.kind == "label" and spec.high and not (value.min() >= 0 and value.max() < spec.high):
             raise UserError(f"Labels of task {task!r} lie in 0 ... {spec.high - 1}.")
 
@@ -149,7 +196,7 @@ def joined(chunks: Iterator[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
 
 
 def sample(run: Run, n: int = 16, *, seed: int = 0, labels: Sequence[int] | None = None, **sampler: Any) -> np.ndarray:
-    """Images uint8 [n, H, W, C]. Image i depends on `seed` and i alone.
+    """Images uint8 [n, H, W, C], or clips uint8 [n, T, H, W, C]. Image i depends on `seed` and i alone.
 
     Args:
       labels: one class per image, or one for all; by default 0, 1, 2, ... in turn for class-conditional models.
@@ -159,7 +206,8 @@ def sample(run: Run, n: int = 16, *, seed: int = 0, labels: Sequence[int] | None
         raise UserError(f"The number of samples should be at least 1, not {n}.")
     if sampler:
         run = run.with_sampler(**sampler)
-    return joined(stream(run, "sample", count=n, seed=seed, inputs=label_inputs(run, labels, n)))["image"]
+    made = joined(stream(run, "sample", count=n, seed=seed, inputs=label_inputs(run, labels, n)))
+    return made[pictured(run.method.tasks["sample"].outputs) or "image"]
 
 
 def label_inputs(run: Run, labels: Sequence[int] | None, n: int) -> dict[str, np.ndarray]:
@@ -177,19 +225,29 @@ def label_inputs(run: Run, labels: Sequence[int] | None, n: int) -> dict[str, np
     return {"label": np.resize(np.asarray(labels, np.int32), n)}
 
 
-def held_out(run: Run, first: int, stop: int) -> np.ndarray:
-    """Images first ... stop - 1 of the split the run is judged on, uint8."""
-    return take(data.load(run.config.data), first, stop)
+def held_out(run: Run, first: int, stop: int, name: str = "image") -> np.ndarray:
+    """Examples first ... stop - 1 of the split the run is judged on: their leaf `name`, or pixels if there is none."""
+    examples = take_all(data.load(run.config.data), first, stop)
+    return examples.get(name, examples[data.pixels(examples)])
 
 
 def take(source: data.Data, first: int, stop: int) -> np.ndarray:
-    found, seen = [], 0
-    for batch in source.epoch("test", 256):
-        images = batch["image"][batch["mask"]]
-        found.append(images[max(first - seen, 0) : max(stop - seen, 0)])
-        seen += len(images)
+    """Held-out images (or clips) first ... stop - 1."""
+    examples = take_all(source, first, stop)
+    return examples[data.pixels(examples)]
+
+
+def take_all(source: data.Data, first: int, stop: int) -> dict[str, np.ndarray]:
+    """All leaves of the held-out examples first ... stop - 1."""
+    found: dict[str, list[np.ndarray]] = {}
+    seen = 0
+    for batch in source.epoch("test", min(256, stop)):
+        mask = batch.pop("mask")
+        for name, values in batch.items():
+            found.setdefault(name, []).append(values[mask][max(first - seen, 0) : max(stop - seen, 0)])
+        seen += int(mask.sum())
         if seen >= stop:
             break
     if seen < stop:
         raise UserError(f"The held-out split has {seen} images; {stop} were asked for.")
-    return np.concatenate(found)
+    return {name: np.concatenate(parts) for name, parts in found.items()}

@@ -12,11 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgen import data, parallel
+from jaxgen import data, parallel, runs
 from jaxgen.core import Method, weights
 from jaxgen.parallel import rules
 from jaxgen.zoo import configs, methods
-from jaxgen.zoo.wire import wire
+from jaxgen.zoo.wire import pictured, wire
 
 NAMES = configs.names()
 BATCH = 8
@@ -29,6 +29,8 @@ class Subject(NamedTuple):
     replicated: Method
     batches: list
     """Three host batches."""
+    frozen: dict
+    """The pretrained networks the method requires, as the zoo finds them."""
 
 
 @functools.cache
@@ -44,7 +46,7 @@ def subject(name: str) -> Subject:
     replicated = methods.build(config, source.info, "data")
     batch = source.batches("train", BATCH, 0, per_step=method.batches_per_step)
     numeric = [{k: v for k, v in batch(i).items() if v.dtype.kind not in "OUS"} for i in range(3)]
-    return Subject(method, replicated, numeric)
+    return Subject(method, replicated, numeric, runs.frozen_networks(config))
 
 
 @functools.cache
@@ -63,7 +65,7 @@ def on(name: str, strategy: str, devices: int, steps: int = 2, start: int = 0):
         made = parallel.pmap_strategy(method, devices=jax.devices()[:devices])
     else:
         made = parallel.jit_strategy(method, parallel.make_mesh(devices=jax.devices()[:devices]))
-    state = made.init(jax.random.key(0), chosen.batches[0], {})
+    state = made.init(jax.random.key(0), chosen.batches[0], chosen.frozen)
     first = host(state)
     traces.clear()
     for batch in chosen.batches[start : start + steps]:
@@ -128,7 +130,7 @@ def test_trains_and_does_its_tasks(name):
     chosen = subject(name)
     typed = state.replace(rng=jax.random.wrap_key_data(state.rng))
     keys = jax.vmap(jax.random.key)(jnp.arange(2))
-    image = chosen.batches[0]["image"]
+    image = chosen.batches[0][data.pixels(chosen.batches[0])]
     image = image.reshape(-1, *image.shape[-3:])
     for task_name, raw in chosen.method.tasks.items():
         task = wire(raw)
@@ -143,7 +145,8 @@ def test_trains_and_does_its_tasks(name):
 
 def _example(spec, image):
     if spec.kind == "image":
-        return image[:2]
+        rows, columns = (np.arange(spec.shape[axis]) % image.shape[1 + axis] for axis in (0, 1))
+        return image[:2, rows[:, None], columns]
     if spec.kind in ("label", "tokens"):
         return np.zeros((2, *spec.shape), np.int32)
     return np.ones((2, *spec.shape), jnp.dtype(spec.dtype))
@@ -159,7 +162,7 @@ def _decoded(value):
 def test_state_is_a_fixed_point(name):
     """A step returns exactly the structure, shapes, types and weak types it was given."""
     chosen = subject(name)
-    before = jax.eval_shape(chosen.method.init, jax.random.key(0), chosen.batches[0], {})
+    before = jax.eval_shape(chosen.method.init, jax.random.key(0), chosen.batches[0], chosen.frozen)
     after, _ = jax.eval_shape(chosen.method.step, before, chosen.batches[0])
     assert jax.tree.structure(before) == jax.tree.structure(after)
     for (path, a), (_, b) in zip(
@@ -189,7 +192,7 @@ def test_pmap_equals_jit(name):
 def test_pmap_equals_vmap(name):
     """vmap with a named axis raises on a forgotten mean, which pmap would hide."""
     chosen = subject(name)
-    state = jax.jit(chosen.method.init)(jax.random.key(0), chosen.batches[0], {})
+    state = jax.jit(chosen.method.init)(jax.random.key(0), chosen.batches[0], chosen.frozen)
     axis = 1 if chosen.method.batches_per_step > 1 else 0
 
     def split(x):
@@ -235,10 +238,9 @@ def test_examples_get_their_own_noise(name):
     typed = state.replace(rng=jax.random.wrap_key_data(state.rng))
     inputs = {key: jnp.zeros((4, *spec.shape), spec.dtype) for key, spec in task.inputs.items()}
     keys = jax.vmap(lambda i: jax.random.fold_in(jax.random.key(0), i))(jnp.arange(4))
-    drawn = np.asarray(jax.jit(task.fn)(weights(typed, "raw"), keys, inputs)["image"])
-    alone = np.asarray(
-        jax.jit(task.fn)(weights(typed, "raw"), keys[2:3], {k: v[2:3] for k, v in inputs.items()})["image"]
-    )
+    made, draw = pictured(task.outputs), jax.jit(task.fn)
+    drawn = np.asarray(draw(weights(typed, "raw"), keys, inputs)[made])
+    alone = np.asarray(draw(weights(typed, "raw"), keys[2:3], {k: v[2:3] for k, v in inputs.items()})[made])
     assert all((drawn[0] != other).any() for other in drawn[1:])
     np.testing.assert_allclose(alone[0], drawn[2], atol=2e-5)
 
@@ -250,15 +252,15 @@ def test_saved_and_restored_step_is_the_same_step(name, tmp_path):
 
     chosen = subject(name)
     made = parallel.jit_strategy(chosen.method, parallel.make_mesh(devices=jax.devices()[:1]))
-    state = made.init(jax.random.key(0), chosen.batches[0], {})
+    state = made.init(jax.random.key(0), chosen.batches[0], chosen.frozen)
     state, _ = made.step(state, made.put(chosen.batches[0]))
     checkpoints = training.Checkpoints(tmp_path / "checkpoints")
     checkpoints.save(1, state)
     checkpoints.wait()
     state, _ = made.step(state, made.put(chosen.batches[1]))
     straight = host(state)
-    abstract = made.abstract(jax.random.key(0), chosen.batches[0], {})
-    step, restored = checkpoints.restore_latest(abstract)
+    abstract = made.abstract(jax.random.key(0), chosen.batches[0], chosen.frozen)
+    step, restored = checkpoints.restore_latest(abstract.replace(frozen=chosen.frozen))
     checkpoints.close()
     assert step == 1
     restored, _ = made.step(restored, made.put(chosen.batches[1]))

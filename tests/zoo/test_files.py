@@ -44,7 +44,7 @@ def test_transparent_pixels_become_white(tmp_path):
 def test_labels_and_held_out_images():
     assert files.read_inputs(LABELLED, ["label=2,0,1"])["label"].tolist() == [2, 0, 1]
     one = Task(None, {"image": Spec("image", SHAPE)}, {})
-    taken = files.read_inputs(one, ["test:2-4"], lambda a, b: np.full((b - a, *SHAPE), a, np.uint8))
+    taken = files.read_inputs(one, ["test:2-4"], lambda a, b, name: np.full((b - a, *SHAPE), a, np.uint8))
     assert taken["image"].shape == (2, *SHAPE)
 
 
