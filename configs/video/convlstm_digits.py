@@ -1,7 +1,7 @@
 """ConvLSTM on two of scikit-learn's digits moving in 24 px: the video model that needs no files
 
 Paper: Shi et al. 2015, https://arxiv.org/abs/1506.04214; Srivastava et al. 2015 for the moving digits
-Parameters: 0
+Parameters: 259,600
 Command: jaxgen train video/convlstm_digits
 Hardware: any; written for 2 CPU cores
 Time: not measured yet

@@ -1,7 +1,7 @@
 """ConvLSTM on moving MNIST at 64 px, 10 frames from 10, sized for two CPU cores
 
 Paper: Shi et al. 2015, https://arxiv.org/abs/1506.04214; Srivastava et al. 2015 for moving MNIST
-Parameters: 0
+Parameters: 555,280
 Command: jaxgen train video/convlstm_moving_mnist
 Hardware: 2 CPU cores
 Time: not measured yet

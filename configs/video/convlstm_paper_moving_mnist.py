@@ -1,7 +1,7 @@
 """ConvLSTM on moving MNIST, the paper's three layers: 5x5 kernels, 128-64-64 hidden states, peepholes, patches of 4
 
 Paper: Shi et al. 2015, section 4.1, https://arxiv.org/abs/1506.04214
-Parameters: 0
+Parameters: 8,181,776
 Command: jaxgen train video/convlstm_paper_moving_mnist
 Hardware: one accelerator
 Time: not measured yet

@@ -4,7 +4,7 @@ Radar composites of MeteoSwiss and FMI; three rain events to learn from, the fou
 Values reach 151; errors are stated on value / 150. Forecasts start at persistence and learn the change.
 
 Paper: Shi et al. 2015, https://arxiv.org/abs/1506.04214
-Parameters: 0
+Parameters: 259,600
 Command: jaxgen train video/convlstm_radar
 Hardware: 2 CPU cores
 Time: not measured yet

@@ -1,7 +1,7 @@
 """MoCoGAN on one of scikit-learn's digits moving in 16 px, with four motion categories found without labels
 
 Paper: Tulyakov et al. 2018, https://arxiv.org/abs/1707.04993; Chen et al. 2016 (InfoGAN) for the categories
-Parameters: 0
+Parameters: 143,271
 Command: jaxgen train video/mocogan_digits
 Hardware: any; written for 2 CPU cores
 Time: not measured yet

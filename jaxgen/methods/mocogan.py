@@ -104,7 +104,7 @@ def mocogan(
 
     def told(batch, keys):
         """Labels [B] that G and R are told."""
-        return _categories(keys, categories) if categories else batch.get("label") if classes else None
+        return _whole_numbers(keys, categories) if categories else batch.get("label") if classes else None
 
     def cond(labels):
         return {"label": labels} if classes else {}
@@ -124,22 +124,20 @@ def mocogan(
         }
         return {G: _unzip(made), D: _unzip(critics)}
 
-    def judge(params, stats, video, labels, keys):
+    def judge(params, stats, video, labels, frame_keys, rng):
         """Logits of both critics {"image", "video"}, the logits of Q or None, and the critics' new statistics."""
-        frame_keys, dropout_keys = split_each(keys, 2)
-        index = each(jax.random.randint, frame_keys, (), 0, length)
-        apart = dict(train=True, rng=dropout_keys[0])
-        (image, _), one = image_critic.apply(params["image"], stats["image"], pick(video, index), cond(labels), **apart)
-        (whole, seen), two = video_critic.apply(params["video"], stats["video"], video, cond(labels), **apart)
+        frame, mode = pick(video, _whole_numbers(frame_keys, length)), dict(train=True, rng=rng)
+        (image, _), one = image_critic.apply(params["image"], stats["image"], frame, cond(labels), **mode)
+        (whole, seen), two = video_critic.apply(params["video"], stats["video"], video, cond(labels), **mode)
         return {"image": image, "video": whole}, seen[-1] if categories else None, {"image": one, "video": two}
 
     def critic_turn(params, state, batch, keys):
         """Eq. (3) and (5)."""
-        label_keys, g_keys, real_keys, fake_keys = split_each(keys, 4)
-        labels = told(batch, label_keys)
-        fake, _ = imagine(model, state.params[G], state.stats[G], g_keys, labels, length, train=True)
-        real, _, stats = judge(params, state.stats[D], to_float(batch["video"]), labels, real_keys)
-        made, guess, stats = judge(params, stats, jax.lax.stop_gradient(fake), labels, fake_keys)
+        label_keys, code_keys, real_keys, fake_keys, dropout_keys = split_each(keys, 5)
+        labels, rng = told(batch, label_keys), dropout_keys[0]
+        fake, _ = imagine(model, state.params[G], state.stats[G], code_keys, labels, length, train=True, rng=rng)
+        real, _, stats = judge(params, state.stats[D], to_float(batch["video"]), labels, real_keys, rng)
+        made, guess, stats = judge(params, stats, jax.lax.stop_gradient(fake), labels, fake_keys, rng)
         values = sum(critic_loss(objective, real[name], made[name]) for name in real)
         metrics = {f"{name}_real": per_example(logits) for name, logits in real.items()}
         metrics |= {f"{name}_fake": per_example(logits) for name, logits in made.items()}
@@ -147,10 +145,10 @@ def mocogan(
 
     def generator_turn(params, state, batch, keys):
         """Eq. (4) and (5)."""
-        label_keys, g_keys, d_keys = split_each(keys, 3)
-        labels = told(batch, label_keys)
-        fake, stats = imagine(model, params, state.stats[G], g_keys, labels, length, train=True)
-        made, guess, _ = judge(state.params[D], state.stats[D], fake, labels, d_keys)
+        label_keys, code_keys, frame_keys, dropout_keys = split_each(keys, 4)
+        labels, rng = told(batch, label_keys), dropout_keys[0]
+        fake, stats = imagine(model, params, state.stats[G], code_keys, labels, length, train=True, rng=rng)
+        made, guess, _ = judge(state.params[D], state.stats[D], fake, labels, frame_keys, rng)
         values = sum(generator_loss(objective, logits) for logits in made.values())
         return informed(values, {f"{k}_fake": per_example(v) for k, v in made.items()}, guess, labels, stats)
 
@@ -177,31 +175,31 @@ def _cond(model: _Model, labels):
     return {"label": labels} if model.classes else {}
 
 
-def _categories(keys, count: int) -> jax.Array:
-    return each(jax.random.randint, keys, (), 0, count)
+def _whole_numbers(keys, count: int) -> jax.Array:
+    """int32 [B], uniform in 0 ... count - 1. One draw each, where `jax.random.randint` makes several."""
+    return (each(jax.random.uniform, keys) * count).astype(jnp.int32)
 
 
-def imagine(model: _Model, params, stats, keys, labels, length: int, *, train: bool = False, content=None):
+def imagine(model: _Model, params, stats, keys, labels, length: int, *, train=False, rng=None, content=None):
     """Eq. (1)-(2): clips [B, length, H, W, C] in [-1, 1], and the generator's new statistics.
 
     Args:
+      keys: [B], of all codes.
       labels: int32 [B], or None.
+      rng: of dropout.
       content: z_C [B, content], drawn unless given.
     """
-    content_keys, first_keys, noise_keys, dropout_keys = split_each(keys, 4)
-    sizes = model.sizes
-    if content is None:
-        content = each(jax.random.normal, content_keys, (sizes.content,))
-    first = each(jax.random.normal, first_keys, (sizes.motion,))
-    noise = each(jax.random.normal, noise_keys, (length, sizes.noise))
-    mode = dict(train=train, rng=dropout_keys[0])
+    sizes, mode = model.sizes, dict(train=train, rng=rng)
+    drawn = each(jax.random.normal, keys, (sizes.content + sizes.motion + length * sizes.noise,))
+    own, first, noise = jnp.split(drawn, [sizes.content, sizes.content + sizes.motion], axis=1)
+    content = own if content is None else content
+    noise = noise.reshape(-1, length, sizes.noise)
     path, moved = model.motion.apply(params["motion"], stats["motion"], noise, first, _cond(model, labels), **mode)
     codes = jnp.concatenate([jnp.broadcast_to(content[:, None], (*path.shape[:2], sizes.content)), path], axis=-1)
     repeated = None if labels is None else jnp.repeat(labels, length)
-    images, drawn = model.generator.apply(
-        params["frames"], stats["frames"], frames(codes), _cond(model, repeated), **mode
-    )
-    return clips(images, length), {"frames": drawn, "motion": moved}
+    cond = _cond(model, repeated)
+    images, new = model.generator.apply(params["frames"], stats["frames"], frames(codes), cond, **mode)
+    return clips(images, length), {"frames": new, "motion": moved}
 
 
 def _tasks(model: _Model, image_shape, length: int, variants: int) -> dict[str, Task]:
