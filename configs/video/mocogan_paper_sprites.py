@@ -36,13 +36,11 @@ def get_config(arg: str = "") -> ConfigDict:
     c.train.update(steps=100000, batch_size=32, samples=8, sample_every=2000, checkpoint_every=5000)
     if arg == "smoke":
         c.data.update(name="moving_digits", path="", train="train", test="test", size=8, frames=3, digits=1, label=())
-        # The programs of the smaller config's smoke form, which need not be compiled again.
+        # As the smaller config, whose programs need not be compiled again.
         c.method.update(content=4, motion=3, noise=2, conditional=True, objective="hinge")
-        for critic in (c.nets.image_critic, c.nets.video_critic):
-            critic.widths = (4,)
-        c.nets.image_critic.conditioning = "projection"
-        c.nets.generator.widths = (4,)
-        c.nets.video_critic.time_kernel = 2
+        c.nets.generator = ConfigDict(dict(name="mlp_generator", widths=(8,)))
+        c.nets.image_critic = ConfigDict(dict(name="mlp_critic", widths=(8,)))
+        c.nets.video_critic.update(widths=(4,), time_kernel=2, norm="none")
         c.eval.samples = 8
         c.train.update(steps=3, batch_size=8, log_every=1, sample_every=3, checkpoint_every=3, samples=2)
     return c

@@ -4,7 +4,7 @@ Liberated Pixel Cup characters walk, cast spells and slash, seen from three side
 tenth are held out.
 
 Paper: Tulyakov et al. 2018, https://arxiv.org/abs/1707.04993
-Parameters: 929,949
+Parameters: 1,023,837
 Command: jaxgen train video/mocogan_sprites
 Hardware: 2 CPU cores
 Time: not measured yet
@@ -40,9 +40,9 @@ def get_config(arg: str = "") -> ConfigDict:
     if arg == "smoke":
         c.data.update(name="moving_digits", path="", train="train", test="test", size=8, frames=3, digits=1, label=())
         c.method.update(content=4, motion=3, noise=2)
-        c.nets.generator.widths = (4,)
-        c.nets.image_critic.widths = (4,)
-        c.nets.video_critic.update(widths=(4,), time_kernel=2)
+        c.nets.generator = ConfigDict(dict(name="mlp_generator", widths=(8,)))
+        c.nets.image_critic = ConfigDict(dict(name="mlp_critic", widths=(8,)))
+        c.nets.video_critic.update(widths=(4,), time_kernel=2, norm="none")
         c.eval.samples = 8
         c.train.update(steps=3, batch_size=8, log_every=1, sample_every=3, checkpoint_every=3, samples=2)
     return c
