@@ -33,7 +33,7 @@ def get_config(arg: str = "") -> ConfigDict:
             discriminator=optimizer(lr=2e-4, b1=0.5, schedule="late_linear"),
         )
     )
-    c.train.update(steps=7000, batch_size=16, sample_every=1000, checkpoint_every=1000, samples=24)
+    c.train.update(steps=10000, batch_size=16, sample_every=1000, checkpoint_every=1000, samples=24)
     if arg == "smoke":
         c.train.update(steps=3, batch_size=8, samples=8)
         c.data.update(name="outlines", path="", target="", size=8, random_crop=1)

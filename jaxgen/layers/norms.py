@@ -27,6 +27,25 @@ class GroupNorm(nn.Module):
         return (y * scale + bias).astype(x.dtype)
 
 
+class InstanceNorm(nn.Module):
+    """Instance normalisation (Ulyanov et al. 2016): every channel of every image by itself, float32 statistics.
+
+    x [B, ..., C] -> the same shape and dtype.
+    """
+
+    eps: float = 1e-5
+    affine: bool = True
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        y = norm.group_norm(x, x.shape[-1], self.eps)
+        if not self.affine:
+            return y
+        scale = self.param("scale", nn.initializers.ones, (x.shape[-1],))
+        bias = self.param("bias", nn.initializers.zeros, (x.shape[-1],))
+        return (y * scale + bias).astype(x.dtype)
+
+
 def modulate(x: jax.Array, shift: jax.Array, scale: jax.Array) -> jax.Array:
     """x (1 + scale) + shift, with shift and scale [B, C] broadcast over the inner axes of x [B, ..., C]."""
     shape = (x.shape[0],) + (1,) * (x.ndim - 2) + (x.shape[-1],)

@@ -35,6 +35,11 @@ def test_linear_after_a_warmup():
     assert rates(110, [9, 10, 60, 110], schedule="linear", warmup=10) == pytest.approx([0.1, 0.1, 0.05, 0.0])
 
 
+def test_late_linear_waits_for_half_of_the_way():
+    got = rates(100, [0, 50, 75, 100, 120], schedule="late_linear", final=0.2)
+    assert got == pytest.approx([0.1, 0.1, 0.06, 0.02, 0.02])
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
