@@ -132,6 +132,8 @@ def _sample(args) -> None:
     from jaxgen.zoo import files
 
     run = _load(args.rundir, args.overrides)
+    if "sample" not in run.tasks:
+        raise UserError(f"This model has no task 'sample'; `jaxgen run` runs what it has: {', '.join(run.tasks)}.")
     out = args.out or run.workdir / "samples.png"
     labels = None if args.label is None else files.whole_numbers(args.label, run.method.tasks["sample"].inputs["label"])
     if args.n < 1:
@@ -269,7 +271,7 @@ def _data_show(args) -> None:
         config = configs.load(args.name, args.overrides)
     else:
         config = defaults.base()
-        config.data.update(_section_of(args.name))
+        config.data.update(_section_of(args.name, "data.name=video" in args.overrides))
         configs.override(config, args.overrides)
     sheet = data.contact_sheet(config.data, split=args.split)
     out = args.out or Path(Path(args.name).name).with_suffix(".png")
@@ -280,13 +282,16 @@ def _data_show(args) -> None:
     print(f"Contact sheet of {args.name} in {out}")
 
 
-def _section_of(name: str) -> dict:
-    """What of the `data` section a data set, file or folder named on the command line sets."""
+def _section_of(name: str, clips: bool) -> dict:
+    """What of the `data` section a data set, file or folder named on the command line sets, clips if so told."""
     from jaxgen import data
     from jaxgen.zoo import defaults
 
-    if name.endswith((".npz", ".npy")):
-        return defaults.clips("video", path=name) if data.holds_clips(name) else {"name": "array", "path": name}
+    arrays = name.endswith((".npz", ".npy"))
+    if clips or (arrays and data.holds_clips(name)):
+        return defaults.clips("video", path=name)
+    if arrays:
+        return {"name": "array", "path": name}
     if Path(name).exists() or name.endswith(".zip"):
         return {"name": "folder", "path": name}
     return defaults.clips(name) if name in data.CLIPS else {"name": name}

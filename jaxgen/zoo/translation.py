@@ -4,7 +4,9 @@ Where the truth of held-out images is known, three answers are compared with it:
 the input in the colours of the targets, that is, with every channel's mean and deviation moved to those that training
 targets have on average:
     (1)  x' = (x - mean(x)) s_T / s(x) + m_T,  m_T and s_T the means of the targets' means and deviations
-Where no truth is known, a judge fitted on both kinds of training images says to which kind pictures belong.
+Where no truth is known, a judge fitted on both kinds of training images says to which kind pictures belong, and the
+kernel distance (`evals.kid`) of their pixels to those of training targets says how far they are as a set; the judge
+alone is content with what is merely unlike the inputs.
 """
 
 from typing import Any
@@ -14,7 +16,7 @@ import numpy as np
 from jaxgen import evals
 
 SMALL = 32
-"""The judge sees pictures reduced to at most this many pixels a side."""
+"""Pictures are judged reduced to at most this many pixels a side."""
 
 
 def apart(x: np.ndarray, y: np.ndarray) -> float:
@@ -52,13 +54,14 @@ def judge_pairs(inputs: np.ndarray, made: np.ndarray, truths: np.ndarray, train_
 def judge_kinds(
     inputs: np.ndarray, made: np.ndarray, targets: np.ndarray, train: np.ndarray, train_targets: np.ndarray
 ) -> dict[str, Any]:
-    """The share of pictures that a judge of both kinds takes for targets: translations, their inputs, true targets.
+    """How much like targets pictures are: translations, their inputs, and held-out targets, the best to be had.
 
     Args:
       inputs, made: uint8 [N, H, W, C]; targets: held-out ones; train, train_targets: what the judge learns from.
 
     Returns:
-      {"images": N, "translation" | "input" | "target": {"share"}}.
+      {"images": N, "translation" | "input" | "target": {"share", "distance"}}: what the judge takes for targets,
+      and the kernel distance to training targets in units of their pixels' deviation, about 0 at best.
     """
     step = -(-max(train.shape[1:3]) // SMALL)
 
@@ -70,8 +73,17 @@ def judge_kinds(
     labels = np.repeat([0, 1], [len(train), len(train_targets)])
     judge = evals.sklearn_judge(reduce(np.concatenate([train, train_targets])), labels, name="kinds")
     groups = {"translation": made, "input": inputs, "target": targets}
-    shares = {name: {"share": float((judge.probabilities(reduce(x))[:, 1] > 0.5).mean())} for name, x in groups.items()}
-    return {"images": len(inputs), **shares}
+    known = reduce(train_targets).astype(np.float64)
+    mean, deviation = known.mean(0), known.std() or 1.0
+
+    def figures(x):
+        kernel = evals.kid((known - mean) / deviation, lambda x: (x - mean) / deviation)
+        return {
+            "share": float((judge.probabilities(x)[:, 1] > 0.5).mean()),
+            "distance": evals.measure(kernel, x).distance,
+        }
+
+    return {"images": len(inputs), **{name: figures(reduce(x)) for name, x in groups.items()}}
 
 
 ROWS = {
@@ -102,4 +114,4 @@ def _figure(name: str, value: float | None) -> str:
         "ssim": f"SSIM {value:.3f}",
         "share": f"{100 * value:.1f} % taken for targets",
     }
-    return words[name]
+    return words.get(name, f"kernel distance {value:.3g}")

@@ -95,4 +95,7 @@ def test_a_judge_tells_two_kinds_apart():
     dark, bright = pictures(0, 120, 60), pictures(1, 90, 180)
     found = translation.judge_kinds(dark[:20], bright[:20], bright[20:30], dark[20:], bright[30:])
     assert (found["input"]["share"], found["translation"]["share"], found["target"]["share"]) == (0.0, 1.0, 1.0)
+    # Held-out targets are one more set of their kind, dark pictures are far away.
+    distances = [found[name]["distance"] for name in ("target", "translation", "input")]
+    assert max(abs(d) for d in distances[:2]) < 0.05 < 10 < distances[2]
     assert "100.0 % taken for targets" in translation.table(found)
