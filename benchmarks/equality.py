@@ -20,26 +20,29 @@ DEFAULT = (
 )
 
 
-def apart(a, b) -> float:
-    """The largest relative difference between leaves of two states; keys and integers must be equal."""
+def apart(a, b) -> tuple[float, str]:
+    """The largest relative difference between leaves of two states, and that leaf's path; keys and integers must be
+    equal."""
     import jax
     import jax.numpy as jnp
     import numpy as np
 
-    worst = 0.0
-    for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
+    worst, where = 0.0, "none"
+    for (path, x), y in zip(jax.tree_util.tree_leaves_with_path(a), jax.tree.leaves(b), strict=True):
         if jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
             x, y = jax.random.key_data(x), jax.random.key_data(y)
         x, y = np.asarray(x), np.asarray(y)
         if not np.issubdtype(x.dtype, np.floating):
-            worst = max(worst, 0.0 if (x == y).all() else float("inf"))
-            continue
-        norm = np.linalg.norm(x.astype(np.float64).ravel()) + 1e-6
-        worst = max(worst, float(np.linalg.norm((x.astype(np.float64) - y).ravel()) / norm))
-    return worst
+            found = 0.0 if (x == y).all() else float("inf")
+        else:
+            norm = np.linalg.norm(x.astype(np.float64).ravel()) + 1e-6
+            found = float(np.linalg.norm((x.astype(np.float64) - y).ravel()) / norm)
+        if found > worst:
+            worst, where = found, jax.tree_util.keystr(path)
+    return worst, where
 
 
-def measure(name: str, steps: int) -> dict[str, float]:
+def measure(name: str, steps: int) -> dict:
     """Differences of a config's `:smoke` form between strategies, and the number of traces of its step."""
     import jax
 
@@ -93,11 +96,11 @@ def main() -> None:
     found = {}
     for name in args.configs:
         found[name] = measure(name, args.steps)
-        print(
-            f"{name:26}" + "".join(f"  {key} {value:.1e}" for key, value in found[name].items() if key != "traces"),
-            end="",
-        )
-        print(f"  traces {found[name]['traces']}", flush=True)
+        traces = found[name].pop("traces")
+        print(name, f"(traces: {traces})")
+        for strategy, (value, where) in found[name].items():
+            print(f"  {strategy:10}{value:.1e}  {where}", flush=True)
+        found[name]["traces"] = traces
     if args.out:
         args.out.write_text(json.dumps({"steps": args.steps, "apart": found}, indent=1) + "\n")
 
