@@ -1,7 +1,8 @@
 """The one exception a person may see: a sentence, not a traceback."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 
 class UserError(ValueError):
@@ -22,3 +23,11 @@ def choose(table, name: str, what: str):
     if name not in table:
         raise UserError(f"Unknown {what} {name!r}.{suggest(str(name), table)}")
     return table[name]
+
+
+def settle(defaults: Mapping[str, Any], given: Mapping[str, Any] | None, section: str) -> dict[str, Any]:
+    """The defaults with what was given put over them; a `UserError` names `section.key` where it has no default."""
+    for key in given or {}:
+        if key not in defaults:
+            raise UserError(f"Unknown config key '{section}.{key}'.{suggest(key, defaults)}")
+    return {**defaults, **(given or {})}

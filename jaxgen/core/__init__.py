@@ -6,7 +6,7 @@ from jaxgen.core.method import Batch, Method, Metrics, Spec, Task, Tiles
 from jaxgen.core.minimize import Averages, Lazy, Loss, Turn, alternate, minimize, start
 from jaxgen.core.replicas import each, split_each
 from jaxgen.core.state import RAW, State, Weights, weights
-from jaxgen.errors import UserError, choose, suggest
+from jaxgen.errors import UserError, choose, settle, suggest
 
 __all__ = [
     "RAW",
@@ -30,6 +30,7 @@ __all__ = [
     "each",
     "minimize",
     "replicas",
+    "settle",
     "split_each",
     "start",
     "suggest",

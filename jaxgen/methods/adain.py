@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxgen.core import Aux, Averages, Method, Spec, Task, UserError, choose, minimize
+from jaxgen.core import Aux, Averages, Method, Spec, Task, UserError, choose, minimize, settle
 from jaxgen.methods.stylize import ENCODER, Maps, Weighting, check, encode, mean, positive, scalars, weighted
 from jaxgen.nets.roles import Net
 from jaxgen.objectives import style as losses
@@ -73,9 +73,7 @@ def adain(
       UserError: an unknown layer or setting, or images that are not RGB.
     """
     check(image)
-    settings = {**SAMPLER, **(sampler or {})}
-    for key in settings:
-        choose(SAMPLER, key, "sampler setting of AdaIN")
+    settings = settle(SAMPLER, sampler, "sampler")
     choose(dict.fromkeys(COLOURS), settings["colour"], "sampler.colour")
     if settings["styles"] < 1:
         raise UserError(f"sampler.styles should be at least 1, not {settings['styles']}.")

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxgen.core import Aux, Averages, Method, Spec, Task, UserError, choose, minimize, split_each, suggest
+from jaxgen.core import Aux, Averages, Method, Spec, Task, UserError, choose, minimize, settle, split_each
 from jaxgen.nets.roles import Net
 from jaxgen.objectives.likelihoods import bernoulli
 from jaxgen.objectives.pixels import Pixels
@@ -78,7 +78,7 @@ def autoregressive(
     choose(BINARIZE, binarize, "method.binarize")
     if binarize != "none" and pixels.levels != 2:
         raise UserError(f"method.binarize={binarize!r} needs method.distribution.levels=2, not {pixels.levels}.")
-    settings = {**SAMPLER, **(sampler or {})}
+    settings = settle(SAMPLER, sampler, "sampler")
     _check(settings)
     model = _Model(net, pixels, image, classes, binarize, settings)
     return minimize(
@@ -87,9 +87,6 @@ def autoregressive(
 
 
 def _check(settings: Mapping[str, Any]) -> None:
-    for key in settings:
-        if key not in SAMPLER:
-            raise UserError(f"Unknown config key 'sampler.{key}'.{suggest(key, SAMPLER)}")
     if settings["temperature"] < 0 or not 0 <= settings["keep"] <= 1 or settings["chunk"] < 1:
         raise UserError(
             "sampler.temperature must not be negative, sampler.keep lies between 0 and 1, and sampler.chunk is at "

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxgen.core import Aux, Averages, Method, Spec, Task, UserError, each, minimize, split_each, suggest
+from jaxgen.core import Aux, Averages, Method, Spec, Task, UserError, each, minimize, settle, split_each
 from jaxgen.nets.roles import Net
 from jaxgen.objectives import dequantization
 from jaxgen.ops.images import to_float
@@ -62,10 +62,7 @@ def flow(
         raise UserError(
             f"method.bits lies in 1 ... 8 and method.logit in 0 ... 0.5 (below it), not at {bits}, {logit}."
         )
-    settings = {**SAMPLER, **(sampler or {})}
-    for key in settings:
-        if key not in SAMPLER:
-            raise UserError(f"Unknown config key 'sampler.{key}'.{suggest(key, SAMPLER)}")
+    settings = settle(SAMPLER, sampler, "sampler")
     if settings["temperature"] < 0 or settings["steps"] < 2 or settings["importance"] < 1:
         raise UserError("sampler.temperature must not be negative, steps be at least 2 and importance at least 1.")
     model = _Model(net, dequantizer, image, classes, bits, logit, settings)

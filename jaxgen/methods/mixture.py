@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxgen.core import Method, Spec, State, Task, UserError, choose, each, replicas, split_each, start
+from jaxgen.core import Method, Spec, State, Task, UserError, choose, each, replicas, settle, split_each, start
 from jaxgen.objectives import mixtures
 from jaxgen.objectives.mixtures import Statistics
 from jaxgen.ops import clusters
@@ -76,9 +76,7 @@ def mixture(
       UserError: settings out of range, tiles that do not fit the image, or a `given` mixture that is none.
     """
     choose(mixtures.COVARIANCES, covariance, "method.covariance")
-    settings = {**SAMPLER, **(sampler or {})}
-    for key in settings:
-        choose(SAMPLER, key, "sampler setting of a mixture")
+    settings = settle(SAMPLER, sampler, "sampler")
     if components < 1 or rounds < 0:
         raise UserError("method.components must be at least 1, and method.rounds must not be negative.")
     if not floor > 0:

@@ -23,6 +23,7 @@ from jaxgen.core import (
     descend,
     minimize,
     replicas,
+    settle,
     split_each,
     start,
 )
@@ -71,9 +72,7 @@ def random_field(
       UserError: an unknown objective or setting, or one out of range; images of several channels.
     """
     choose(OBJECTIVES, objective, "method.objective")
-    settings = {**SAMPLER, **(sampler or {})}
-    for key in settings:
-        choose(SAMPLER, key, "sampler setting of a random field")
+    settings = settle(SAMPLER, sampler, "sampler")
     if image[2] != 1:
         raise UserError(f"A random field reads images of one channel, not {image[2]}: set data.channels=1.")
     if min(sweeps, settings["sweeps"]) < 1 or not 0 <= settings["burn"] < settings["denoise_sweeps"]:

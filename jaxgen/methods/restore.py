@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxgen.core import Aux, Averages, Method, Spec, Task, Tiles, UserError, choose, minimize, suggest
+from jaxgen.core import Aux, Averages, Method, Spec, Task, Tiles, UserError, choose, minimize, settle
 from jaxgen.nets.roles import Net
 from jaxgen.objectives import restoration
 from jaxgen.ops import bicubic
@@ -88,7 +88,7 @@ def restore(
     distance = choose(restoration.LOSSES, loss, "method.loss")
     if loss == "charbonnier":
         distance = partial(restoration.charbonnier, epsilon=epsilon)
-    settings = {**SAMPLER, **(sampler or {})}
+    settings = settle(SAMPLER, sampler, "sampler")
     side = _tile(settings, reach)
 
     def init(rng, batch, frozen):
@@ -137,9 +137,6 @@ def ensemble(net, x: jax.Array) -> jax.Array:
 
 def _tile(settings: Mapping[str, Any], reach: int) -> int:
     """The side of a tile. Where it is chosen here: sixteen times the overlap, 128 to 512."""
-    for key in settings:
-        if key not in SAMPLER:
-            raise UserError(f"Unknown config key 'sampler.{key}'.{suggest(key, SAMPLER)}")
     tile = settings["tile"]
     if settings["chunk"] < 1:
         raise UserError(f"sampler.chunk must be at least 1, not {settings['chunk']}.")

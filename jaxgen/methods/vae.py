@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxgen.core import Aux, Averages, Method, Spec, Task, UserError, each, minimize, split_each, suggest
+from jaxgen.core import Aux, Averages, Method, Spec, Task, UserError, each, minimize, settle, split_each
 from jaxgen.nets.roles import Net
 from jaxgen.objectives import elbo
 from jaxgen.objectives.likelihoods import Likelihood
@@ -63,7 +63,7 @@ def vae(
             "method.free_bits and method.warmup at 0."
         )
 
-    settings = {**SAMPLER, **(sampler or {})}
+    settings = settle(SAMPLER, sampler, "sampler")
     _check(settings, latent)
     model = _Model(encoder, decoder, likelihood, image, latent, classes, settings)
     loss = _loss(model, beta, free_bits, warmup, samples, axis)
@@ -85,9 +85,6 @@ SAMPLER: dict[str, Any] = dict(
 
 def _check(settings: Mapping[str, Any], latent: tuple[int, ...]) -> None:
     size = math.prod(latent)
-    for key in settings:
-        if key not in SAMPLER:
-            raise UserError(f"Unknown config key 'sampler.{key}'.{suggest(key, SAMPLER)}")
     for key in ("steps", "rows", "importance", "chunk"):
         if settings[key] < 1:
             raise UserError(f"sampler.{key} must be at least 1, not {settings[key]}.")
