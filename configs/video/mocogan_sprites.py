@@ -36,7 +36,7 @@ def get_config(arg: str = "") -> ConfigDict:
         )
     )
     c.sampler = ConfigDict(dict(frames=0, variants=4, chunk=32))
-    c.train.update(steps=6000, batch_size=16, samples=9, sample_every=500, checkpoint_every=500)
+    c.train.update(steps=5000, batch_size=16, samples=9, sample_every=500, checkpoint_every=500)
     if arg == "smoke":
         c.data.update(name="moving_digits", path="", train="train", test="test", size=8, frames=3, digits=1, label=())
         c.method.update(content=4, motion=3, noise=2)

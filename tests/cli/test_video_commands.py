@@ -90,3 +90,8 @@ def test_data_show_draws_strips(tmp_path):
     for name in ("moving_digits", str(tmp_path / "clips.npz")):
         assert cli.main(["data", "show", name, "--out", str(tmp_path / "a.png")]) == 0
         assert min(Image.open(tmp_path / "a.png").size) > 64
+    frames = [Image.fromarray(np.full((8, 8), 30 * t, np.uint8)) for t in range(6)]
+    (tmp_path / "films").mkdir()
+    frames[0].save(tmp_path / "films" / "a.gif", save_all=True, append_images=frames[1:], duration=100)
+    argv = ["data", "show", str(tmp_path / "films"), "data.name=video", "data.frames=4"]
+    assert cli.main([*argv, "--out", str(tmp_path / "b.png")]) == 0
