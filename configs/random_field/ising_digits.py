@@ -4,8 +4,8 @@ Paper: Besag 1975, "Statistical Analysis of Non-Lattice Data"
 Parameters: 256
 Command: jaxgen train random_field/ising_digits
 Hardware: any; written for 2 CPU cores
-Time: not measured yet
-Score: not measured yet
+Time: 11 s of CPU time
+Score: -21.89 +- 0.21 nats per held-out digit (exact); 93.6 % of pixels right after 10 % were flipped
 """
 
 from jaxgen.zoo.defaults import base, optimizer, random_field, random_field_sampler
