@@ -1,21 +1,20 @@
 """The notebook face: train, load, sample, evaluate, show. The command line is a thin layer over it."""
 
-import itertools
 import json
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from jaxgen import __version__, data, evals, parallel, training
-from jaxgen.core import Method, State, Task, UserError, Weights, weights
+from jaxgen import data, parallel, training
+from jaxgen.core import Method, State, Task, UserError, Weights
+from jaxgen.evaluation import evaluate, report
 from jaxgen.runs import (
     Run,
+    default_workdir,
     frozen_networks,
     held_out,
     joined,
@@ -26,12 +25,10 @@ from jaxgen.runs import (
     stream,
     take,
     take_all,
-    tiled,
     trained_weights,
 )
 from jaxgen.zoo import configs as zoo_configs
-from jaxgen.zoo import enlarging, files, methods, style_evals, translation, video_evals
-from jaxgen.zoo import evals as zoo_evals
+from jaxgen.zoo import files, methods
 from jaxgen.zoo.warm import warm
 from jaxgen.zoo.wire import pictured
 
@@ -44,6 +41,7 @@ __all__ = [
     "held_out",
     "label_inputs",
     "load",
+    "report",
     "sample",
     "show",
     "stream",
@@ -72,12 +70,6 @@ MAY_CHANGE = (
 def configs() -> list[str]:
     """Names of every config of the zoo."""
     return zoo_configs.names()
-
-
-def default_workdir(config_name: str) -> Path:
-    """runs/<config>, below the current directory."""
-    own = Path(config_name)
-    return Path("runs") / (own.stem if own.suffix == ".py" else config_name.replace(":", "-"))
 
 
 def train(
@@ -253,188 +245,3 @@ def show(images: np.ndarray, columns: int | None = None):
     if images.ndim == 5:
         return training.pictures.strip(images)
     return training.pictures.grid(images[None] if images.ndim == 3 else images, columns)
-
-
-def evaluate(run: Run, *, n: int = 0, seed: int = 0, judge: str | None = None, out: str | Path | None = None) -> dict:
-    """Judge a model and write the card beside it.
-
-    What is measured follows from the model's tasks: samples are judged against held-out images (see
-    `zoo.evals.judge_samples`), translations against their truths (see `zoo.translation`), losses of style
-    transfer are set beside those of contents and styles, `log_prob` is averaged over
-    held-out images, a classifier's accuracy is counted, enlarged photographs are compared with the large ones.
-
-    Args:
-      n: samples; the config's eval.samples by default.
-      judge: directory of a classifier run; by default one fitted here for digits, else runs/classifier/cnn_<data>.
-      out: the card's file; RUN/card.json by default.
-
-    Returns:
-      The card: "run", "judged" (where the model samples), "translation", "likelihood" (nats), "accuracy", and how it
-      was made.
-
-    Raises:
-      UserError: no judge at hand, or the data set is not.
-    """
-    started = time.time()
-    source = data.load(run.config.data)
-    card: dict[str, Any] = {
-        "run": str(run.workdir),
-        "step": run.step,
-        "seed": seed,
-        "sampler": run.config.sampler.to_dict(),
-        "versions": {"jaxgen": __version__, "jax": jax.__version__},
-        "hardware": f"{jax.device_count()} x {jax.devices()[0].device_kind}",
-    }
-    if "sample" in run.tasks:
-        made = sample(run, n or run.config.eval.samples, seed=seed)
-        test, labels = _split(source, "test")
-        if made.ndim == 5:
-            card["clips"] = video_evals.judge_clips(made, test)
-        else:
-            train, _ = _split(source, "train")
-            card["judged"] = zoo_evals.judge_samples(made, train, test, labels, _judge(run, source, judge))
-    if "predict" in run.tasks:
-        card["forecast"] = _forecast(run, source, n)
-    if "translate" in run.tasks:
-        card["translation"] = _translation(run, source, seed)
-    if "upscale" in run.tasks:
-        photographs = itertools.islice(data.wholes(run.config.data), n or run.config.eval.samples)
-        card["enlarging"] = enlarging.judge(
-            lambda low: next(tiled(run, "upscale", [low])), photographs, run.config.method.scale
-        )
-    if "stylize" in run.tasks:
-        card["style"] = _style(run, source, n or run.config.eval.samples)
-    if "log_prob" in run.tasks:
-        held = _split(source, "test", run.config.eval.likelihood)
-        card["likelihood"] = _likelihood(run, *held, seed)
-    if "classify" in run.tasks:
-        test, labels = _split(source, "test")
-        found = joined(stream(run, "classify", count=len(test), inputs={"image": test}))["probabilities"]
-        card["accuracy"] = float((found.argmax(-1) == labels).mean())
-    card["seconds"] = round(time.time() - started, 1)
-    zoo_evals.write_card(Path(out) if out else run.workdir / "card.json", card)
-    return card
-
-
-def _split(
-    source: data.Data, split: str, limit: int = 0, beside: str = "label"
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """All images of a split, or its first `limit`, uint8, with their labels (their leaf `beside`) if there are any."""
-    images: list[np.ndarray] = []
-    labels: list[np.ndarray] = []
-    for batch in source.epoch(split, 512):
-        images.append(batch[data.pixels(batch)][batch["mask"]])
-        if beside in batch:
-            labels.append(batch[beside][batch["mask"] & batch.get(f"{beside}_mask", True)])
-        if limit and sum(len(part) for part in images) >= limit:
-            break
-    count = limit or None
-    return np.concatenate(images)[:count], np.concatenate(labels)[:count] if labels else None
-
-
-def _forecast(run: Run, source: data.Data, n: int) -> dict[str, Any]:
-    """Forecasts of held-out clips, and persistence."""
-    settings = run.config.eval
-    found = video_evals.judge_forecasts(
-        (batch["video"][batch["mask"]] for batch in source.epoch("test", 64)),
-        lambda seen: joined(stream(run, "predict", count=len(seen), inputs={"video": seen}))["video"],
-        context=run.config.method.context,
-        limit=n or settings.samples,
-        scale=settings.scale,
-    )
-    pairs = {
-        str(lead): video_evals.persistence_of_all_pairs(run.config.data, lead, settings.scale)
-        for lead in settings.pairs
-    }
-    return {**found, "step": settings.step, "unit": settings.unit, **({"pairs": pairs} if pairs else {})}
-
-
-def _judge(run: Run, source: data.Data, judge: str | None) -> evals.Judge:
-    """The classifier that judges samples of this data set."""
-    folder = Path(judge) if judge else default_workdir(f"classifier/cnn_{source.info.name}")
-    if judge is None and source.info.name == "digits":
-        return evals.sklearn_digits_judge()
-    if not (folder / "config.json").exists():
-        raise UserError(
-            f"There is no classifier run at {folder} to judge samples of {source.info.name} with; "
-            f"`jaxgen train classifier/cnn_mnist` makes one for MNIST, and --judge RUN names another."
-        )
-    classifier = load(folder)
-    if "classify" not in classifier.tasks:
-        raise UserError(f"{folder} is no classifier: its tasks are {', '.join(classifier.tasks)}.")
-    return zoo_evals.method_judge(classifier.method.tasks["classify"], weights(classifier.state), name=str(folder))
-
-
-def _likelihood(run: Run, images: np.ndarray, labels: np.ndarray | None, seed: int) -> dict[str, Any]:
-    """Mean log-likelihoods in nats with their standard errors, per name the task gives them."""
-    inputs = {"image": images}
-    if labels is not None and "label" in run.method.tasks["log_prob"].inputs:
-        inputs["label"] = labels
-    found = joined(stream(run, "log_prob", count=len(images), seed=seed, inputs=inputs))
-    means = {
-        name: {"mean": float(np.mean(v, dtype=np.float64)), "error": float(np.std(v, dtype=np.float64) / len(v) ** 0.5)}
-        for name, v in found.items()
-    }
-    return {"images": len(images), "unit": "nats per image", **means}
-
-
-def _translation(run: Run, source: data.Data, seed: int) -> dict[str, Any]:
-    """Translations of held-out images: against their truths where these are known, else by a judge of both kinds."""
-    images, targets = _split(source, "test", beside="target")
-    train, train_targets = _split(source, "train", beside="target")
-    if targets is None or train_targets is None:
-        raise UserError(f"The held-out images of {source.info.name!r} have no targets to compare translations with.")
-
-    def made(task: str, name: str, given: np.ndarray) -> np.ndarray:
-        return joined(stream(run, task, count=len(given), seed=seed, inputs={name: given}))["image"]
-
-    forward = made("translate", "image", images)
-    if source.info.targets["test"] == "paired":
-        found = translation.judge_pairs(images, forward, targets, train_targets)
-        if "translate_back" in run.tasks:
-            back = made("translate_back", "target", targets)
-            found["back"] = translation.judge_pairs(targets, back, images, train)
-    else:
-        found = translation.judge_kinds(images, forward, targets, train, train_targets)
-    if "reconstruct" in run.tasks:
-        found["cycle"] = translation.apart(made("reconstruct", "image", images), images)
-    return found
-
-
-def _style(run: Run, source: data.Data, count: int) -> dict[str, Any]:
-    """Losses of stylised pictures: held-out pairs, or those that the run's pixels were optimised for."""
-    stored, settings = "index" in run.method.tasks["stylize"].inputs, run.config.train
-    if not stored:
-        examples = take_all(source, 0, min(count, source.info.sizes.get("test", count)))
-        return style_evals.judge_style(run.run, examples, stored=False)
-    examples = source.batches("train", settings.batch_size, settings.seed)(0)
-    found = style_evals.judge_style(run.run, examples, stored=True)
-    speeds = [row["images_per_second"] for row in run.metrics() if "images_per_second" in row]
-    return {**found, "steps_per_second": float(np.median(speeds)) / settings.batch_size} if speeds else found
-
-
-def report(card: dict[str, Any]) -> str:
-    """A card as text."""
-    lines = [f"{card['run']} at step {card['step']}, seed {card['seed']}, {card['hardware']}, {card['seconds']} s"]
-    if "judged" in card:
-        lines.append(zoo_evals.table(card["judged"]))
-    if "translation" in card:
-        lines.append(translation.table(card["translation"]))
-    if "style" in card:
-        lines.append(style_evals.table(card["style"]))
-    if "clips" in card:
-        lines.append(video_evals.clip_table(card["clips"]))
-    if "forecast" in card:
-        lines.append(video_evals.forecast_table(card["forecast"]))
-    if "enlarging" in card:
-        lines.append(enlarging.table(card["enlarging"]))
-    if "likelihood" in card:
-        found = dict(card["likelihood"])
-        count, unit = found.pop("images"), found.pop("unit")
-        units = {name: "bits per dimension" if name == "bits_per_dim" else unit for name in found}
-        lines += [
-            f"{k:36}{v['mean']:>12.3f} +- {v['error']:.3f} ({units[k]}, {count} images)" for k, v in found.items()
-        ]
-    if "accuracy" in card:
-        lines.append(f"{'accuracy on held-out images':36}{100 * card['accuracy']:>11.2f} %")
-    return "\n".join(lines)

@@ -72,6 +72,12 @@ def read_config(workdir: Path) -> ConfigDict:
         raise UserError(f"{path} is not readable as JSON ({error}); restore it or train again.") from None
 
 
+def default_workdir(config_name: str) -> Path:
+    """runs/<config>, below the current directory."""
+    own = Path(config_name)
+    return Path("runs") / (own.stem if own.suffix == ".py" else config_name.replace(":", "-"))
+
+
 def load(workdir: str | Path, *, step: int | None = None) -> Run:
     """The newest good checkpoint of a run (or the one of `step`), ready for its tasks. The data set is not needed.
 

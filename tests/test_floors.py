@@ -26,8 +26,9 @@ FLOORS = {
     "interop": 5,
     "zoo": 6,
     "runs": 7,
-    "api": 8,
-    "cli": 9,
+    "evaluation": 8,
+    "api": 9,
+    "cli": 10,
 }
 
 

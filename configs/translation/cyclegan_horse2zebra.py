@@ -8,8 +8,8 @@ Time: not measured yet
 Score: not measured yet
 
 Data: `tfds build cycle_gan/horse2zebra --file_format=array_record`, or the authors' folder with trainA, trainB, testA
-and testB by `data.name=unpaired data.path=horse2zebra`. 200 epochs of 1,334 images in batches of one; images are jittered by
-mirrored shifts of up to 15 pixels, where the paper scales to 286 px and crops.
+and testB by `data.name=unpaired data.path=horse2zebra`. 200 epochs of 1,334 images in batches of one; images are
+jittered by mirrored shifts of up to 15 pixels, where the paper scales to 286 px and crops.
 """
 
 from ml_collections import ConfigDict

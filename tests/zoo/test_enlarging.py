@@ -7,7 +7,7 @@ from PIL import Image
 from jaxgen.core import UserError
 from jaxgen.methods.restore import interpolate
 from jaxgen.ops import images
-from jaxgen.zoo import enlarging
+from jaxgen.zoo.cards import enlarging
 
 NOISE = np.random.default_rng(0).integers(0, 256, (31, 47, 3)).astype(np.uint8)
 

@@ -10,7 +10,8 @@ from jaxgen import evals
 from jaxgen.core import UserError, weights
 from jaxgen.data.info import Info
 from jaxgen.zoo import configs, methods
-from jaxgen.zoo import evals as zoo_evals
+from jaxgen.zoo.cards import samples as cards
+from jaxgen.zoo.cards import write_card
 
 
 @pytest.fixture(scope="module")
@@ -30,19 +31,19 @@ def test_held_out_digits_beat_noise_and_copies_are_called_copies(digits, judge, 
     images, labels = digits
     train, test = images[:1437], images[1437:]
     noise = np.random.default_rng(0).integers(0, 256, (200, 8, 8, 1), dtype=np.uint8)
-    bad = zoo_evals.judge_samples(noise, train, test, labels[1437:], judge)
+    bad = cards.judge_samples(noise, train, test, labels[1437:], judge)
     assert bad["samples"]["confident"] < 0.1 < 0.7 < bad["reals"]["confident"]
     assert bad["samples"]["precision"] == 0
     assert bad["samples"]["frechet"] > 3 * bad["reals"]["frechet"]
     assert bad["judge"]["accuracy"] > 0.9
-    copies = zoo_evals.judge_samples(train[:200], train, test, None, judge)
+    copies = cards.judge_samples(train[:200], train, test, None, judge)
     assert copies["samples"]["copied"] == 1
     assert copies["reals"]["copied"] < 0.1
     assert copies["judge"]["accuracy"] is None
-    text = zoo_evals.table(copies)
+    text = cards.table(copies)
     assert "copies of training images" in text
     assert "100.0 %" in text
-    zoo_evals.write_card(tmp_path / "card.json", bad)
+    write_card(tmp_path / "card.json", bad)
     assert json.loads((tmp_path / "card.json").read_text()) == bad
     assert [p.name for p in tmp_path.iterdir()] == ["card.json"]
 
@@ -50,9 +51,9 @@ def test_held_out_digits_beat_noise_and_copies_are_called_copies(digits, judge, 
 def test_images_that_do_not_fit_are_refused(digits, judge):
     images, labels = digits
     with pytest.raises(UserError, match="one shape"):
-        zoo_evals.judge_samples(images[:50] / 255.0, images, images, labels, judge)
+        cards.judge_samples(images[:50] / 255.0, images, images, labels, judge)
     with pytest.raises(UserError, match="more than 3"):
-        zoo_evals.judge_samples(images[:3], images, images, labels, judge)
+        cards.judge_samples(images[:3], images, images, labels, judge)
 
 
 def test_a_classifier_trained_here_judges(digits):
@@ -67,7 +68,7 @@ def test_a_classifier_trained_here_judges(digits):
     step = jax.jit(method.step)
     for _ in range(30):
         state, metrics = step(state, batch)
-    judge = zoo_evals.method_judge(method.tasks["classify"], weights(state), chunk=50)
+    judge = cards.method_judge(method.tasks["classify"], weights(state), chunk=50)
     p = judge.probabilities(images)
     assert (p.argmax(1) == labels).mean() == 1
     np.testing.assert_allclose(p.sum(1), 1, rtol=1e-5)

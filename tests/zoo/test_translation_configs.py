@@ -6,7 +6,8 @@ import pytest
 
 from jaxgen.core import UserError
 from jaxgen.data.info import Info
-from jaxgen.zoo import configs, methods, translation
+from jaxgen.zoo import configs, methods
+from jaxgen.zoo.cards import translation
 from jaxgen.zoo.translate import build_cyclegan, build_pix2pix
 
 NAMES = [name for name in configs.names() if name.startswith("translation/")]

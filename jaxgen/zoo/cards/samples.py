@@ -4,9 +4,6 @@ The column of held-out images is the ceiling: a perfect model's samples are one 
 equally many images and the same reference, because most of these figures depend on the counts.
 """
 
-import json
-import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -188,11 +185,3 @@ def table(result: dict[str, Any]) -> str:
         f"judge {judge['name']}{sure}."
     )
     return "\n".join([*lines, *(f"Note: {warning}" for warning in result["warnings"])])
-
-
-def write_card(path: str | Path, result: dict[str, Any]) -> None:
-    """Write a result as JSON, whole or not at all."""
-    path = Path(path)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(json.dumps(result, indent=2) + "\n")
-    draft.replace(path)
