@@ -20,17 +20,18 @@ def get_config(arg=""):
     c.method = optimised_style(
         content_layers=("relu4_1",),
         style_layers=("relu1_1", "relu2_1", "relu3_1", "relu3_2", "relu4_1"),
-        style_weight=300.0,
-        variation_weight=1.0,
+        style_weight=3000.0,
+        variation_weight=20.0,
     )
     c.nets.encoder = dict(name="vgg", widths=(32, 64, 128, 256), depths=(1, 1, 2, 1), pooling="average")
     c.frozen = dict(encoder="run:runs/classifier/vgg_cifar10_jpeg")
-    c.optim = optimizer(lr=0.03)
+    c.optim = optimizer(name="lbfgs", lr=0.03)  # adam reads lr
     c.train.update(steps=200, batch_size=1, samples=1, log_every=20, sample_every=50, checkpoint_every=200)
     if arg == "smoke":
         c.data.update(path="shapes", style="textures", shape=(8, 12))
         c.method.update(content_layers=("relu2_1",), style_layers=("relu1_1", "relu2_1"))
         c.nets.encoder.update(widths=(4, 6), depths=(1, 1))
         c.frozen.encoder = "random:0"
+        c.optim.name = "adam"
         c.train.update(steps=2, batch_size=8, log_every=1, sample_every=2, checkpoint_every=2, samples=4)
     return c
