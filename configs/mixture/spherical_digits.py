@@ -4,8 +4,8 @@ Paper: Dempster, Laird & Rubin 1977, "Maximum Likelihood from Incomplete Data vi
 Parameters: 660
 Command: jaxgen train mixture/spherical_digits
 Hardware: any; written for 2 CPU cores
-Time: not measured yet
-Score: not measured yet
+Time: 10 s of CPU time, start-up included
+Score: -33.20 +- 0.68 nats per held-out digit (variance floor 0.01)
 """
 
 from jaxgen.zoo.defaults import base, mixing

@@ -4,8 +4,8 @@ Paper: Cappe & Moulines 2009, "Online Expectation-Maximization Algorithm for Lat
 Parameters: 41,610
 Command: jaxgen train mixture/stepwise_digits
 Hardware: any; written for 2 CPU cores
-Time: not measured yet
-Score: not measured yet
+Time: 10 s of CPU time, start-up included
+Score: 14.84 +- 0.71 nats per held-out digit (variance floor 0.01); 54.4 % of samples sure
 """
 
 from jaxgen.zoo.defaults import base, mixing

