@@ -23,7 +23,7 @@ def get_config(arg=""):
     c.nets.upscaler = dict(name="edsr", blocks=8, width=32)
     c.optim = optimizer(lr=1e-3, schedule="cosine", warmup=100, clip=1.0, ema=constant_ema(0.998))
     c.sampler = restoration_sampler()
-    c.train.update(steps=4000, batch_size=8, log_every=50, sample_every=1000, checkpoint_every=500, samples=6)
+    c.train.update(steps=2500, batch_size=8, log_every=50, sample_every=1000, checkpoint_every=500, samples=6)
     if arg == "smoke":
         c.data.update(name="shapes", path="", test_path="", hold=(), size=12)
         c.nets.upscaler.update(blocks=1, width=4)

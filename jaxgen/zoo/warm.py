@@ -92,7 +92,9 @@ def _tell(player, ours, theirs, source):
     taken = {key: leaf for key, leaf in mine.items() if key in held and held[key].shape == leaf.shape}
     if not taken:
         raise UserError(f"train.init_from={source!r}: none of the {len(held)} weights of {player} fits this model.")
-    fresh, unused = ([key for key in some if key not in taken] for some in (mine, held))
+    fresh, unused = (
+        [key.strip("[]'").replace("']['", "/") for key in some if key not in taken] for some in (mine, held)
+    )
     logger.warning(
         "train.init_from=%s: %s takes %d of its %d weights (%s of %s parameters). Fresh: %s. Left there: %s.",
         source,
