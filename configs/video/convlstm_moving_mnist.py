@@ -21,7 +21,7 @@ def get_config(arg: str = "") -> ConfigDict:
     c.optim = optimizer(lr=2e-3, schedule="cosine", clip=1.0, ema=constant_ema(0.999))
     c.sampler = ConfigDict(dict(chunk=32))
     c.eval = forecasts()
-    c.train.update(steps=2500, batch_size=8, samples=6, sample_every=500, checkpoint_every=500)
+    c.train.update(steps=1500, batch_size=8, samples=6, sample_every=500, checkpoint_every=500)
     if arg == "smoke":
         c.data.update(name="moving_digits", size=12, frames=4)
         c.method.update(context=2, future=2)
