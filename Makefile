@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 JOBS ?= 2
 DEMO_DIR ?= runs/demo
 
-.PHONY: demo test test-all oracles lint format types check wheel clean help
+.PHONY: demo test configs test-all oracles lint format types check wheel clean help
 
 help:  ## Show this list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -25,6 +25,9 @@ demo: $(BIN)/.ready  ## Set up, train a diffusion model on real handwritten digi
 
 test: $(BIN)/.ready  ## Set up and run the tests (under 15 minutes on 2 cores).
 	$(BIN)/python -m pytest --numprocesses $(JOBS)
+
+configs: $(BIN)/.ready  ## Train the smallest form of every config for two steps and run its tasks.
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --long tests/conformance -k trains_and_does_its_tasks
 
 test-all: $(BIN)/.ready oracles  ## The tests, the long tests, and the comparisons with other projects.
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --long

@@ -1,7 +1,7 @@
 """What every config must pass in its `:smoke` form. One parametrised check per promise of the contract.
 
-The plain run makes the first check for every config and all checks for the first config of every method; `--long` makes
-every check for every config.
+The plain run traces every config, trains one of every pair of method and networks for two steps, and makes all checks
+for the first config of every method; `--long` makes every check for every config.
 """
 
 import functools
@@ -20,6 +20,8 @@ from jaxgen.zoo.wire import pictured, wire
 
 NAMES = configs.names()
 BATCH = 8
+EPS = {"flow": 0.1}
+"""Adam's eps by method, else 1e-3: the loss of a flow is in nats per image, and so are its gradients."""
 
 
 class Subject(NamedTuple):
@@ -40,7 +42,7 @@ def subject(name: str) -> Subject:
     # whose gradient is zero. A larger one keeps comparisons between devices about the maths.
     for section in [config.optim, *config.optim.values()]:
         if hasattr(section, "keys") and "eps" in section:
-            section.eps = 1e-3
+            section.eps = EPS.get(config.method.name, 1e-3)
     source = data.load(config.data)
     method = methods.build(config, source.info)
     replicated = methods.build(config, source.info, "data")
@@ -104,23 +106,51 @@ def assert_close(a, b, tolerance=1e-5):
         assert apart <= tolerance * scale + rounding, f"{where}: differs by {apart:.2e}, its norm is {scale:.2e}"
 
 
-@functools.cache
-def representatives() -> set[str]:
-    """The first config of every method."""
-    found: dict[str, str] = {}
+def by_method(config) -> tuple:
+    return (config.method.name,)
+
+
+def by_networks(config) -> tuple:
+    sections = [config.net] if "net" in config else list(config.nets.values())
+    return config.method.name, *(section.get("name") for section in sections)
+
+
+def first(kind):
+    """Run a check for all configs, but only with --long for those that are not the first of their `kind`."""
+    found: dict[tuple, str] = {}
     for name in NAMES:
-        found.setdefault(configs.load(f"{name}:smoke").method.name, name)
-    return set(found.values())
-
-
-def every(check):
-    """Run `check` for all configs, those that are no representative only with --long."""
-    chosen = representatives()
+        found.setdefault(kind(configs.load(f"{name}:smoke")), name)
+    chosen = set(found.values())
     marks = [pytest.param(name, marks=[] if name in chosen else [pytest.mark.long]) for name in NAMES]
-    return pytest.mark.parametrize("name", marks)(check)
+    return pytest.mark.parametrize("name", marks)
+
+
+every = first(by_method)
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_shapes_are_as_declared(name):
+    """By tracing alone: a step returns exactly the structure, shapes, types and weak types it was given, and every
+    task what it declares."""
+    chosen = subject(name)
+    before = jax.eval_shape(chosen.method.init, jax.random.key(0), chosen.batches[0], chosen.frozen)
+    after, metrics = jax.eval_shape(chosen.method.step, before, chosen.batches[0])
+    assert jax.tree.structure(before) == jax.tree.structure(after)
+    for (path, a), (_, b) in zip(
+        jax.tree_util.tree_leaves_with_path(before), jax.tree_util.tree_leaves_with_path(after), strict=True
+    ):
+        same = (a.shape, a.dtype, a.weak_type) == (b.shape, b.dtype, b.weak_type)
+        assert same, f"{jax.tree_util.keystr(path)}: {a} became {b}"
+    assert all(value.shape == () for value in metrics.values())
+    for task_name, task in chosen.method.tasks.items():
+        inputs = {key: jax.ShapeDtypeStruct((2, *spec.shape), spec.dtype) for key, spec in task.inputs.items()}
+        keys = jax.eval_shape(lambda: jax.random.split(jax.random.key(0), 2))
+        outputs = jax.eval_shape(task.fn, weights(before), keys, inputs)
+        want = {key: ((2, *spec.shape), jnp.dtype(spec.dtype)) for key, spec in task.outputs.items()}
+        assert {key: (value.shape, value.dtype) for key, value in outputs.items()} == want, task_name
+
+
+@first(by_networks)
 def test_trains_and_does_its_tasks(name):
     """init -> step -> step is finite, and every task returns finite values of its declared shape and type."""
     _, state, metrics, _ = on(name, "jit", 1)
@@ -159,20 +189,6 @@ def _decoded(value):
 
 
 @every
-def test_state_is_a_fixed_point(name):
-    """A step returns exactly the structure, shapes, types and weak types it was given."""
-    chosen = subject(name)
-    before = jax.eval_shape(chosen.method.init, jax.random.key(0), chosen.batches[0], chosen.frozen)
-    after, _ = jax.eval_shape(chosen.method.step, before, chosen.batches[0])
-    assert jax.tree.structure(before) == jax.tree.structure(after)
-    for (path, a), (_, b) in zip(
-        jax.tree_util.tree_leaves_with_path(before), jax.tree_util.tree_leaves_with_path(after), strict=True
-    ):
-        same = (a.shape, a.dtype, a.weak_type) == (b.shape, b.dtype, b.weak_type)
-        assert same, f"{jax.tree_util.keystr(path)}: {a} became {b}"
-
-
-@every
 def test_step_is_traced_once(name):
     assert on(name, "jit", 1)[3] == 1
 
@@ -188,7 +204,8 @@ def test_pmap_equals_jit(name):
     assert_close(on(name, "jit", 1)[1], on(name, "pmap", 4)[1])
 
 
-@every
+@pytest.mark.long
+@pytest.mark.parametrize("name", NAMES)
 def test_pmap_equals_vmap(name):
     """vmap with a named axis raises on a forgotten mean, which pmap would hide."""
     chosen = subject(name)

@@ -134,7 +134,10 @@ def test_variational_noise_closes_the_gap_to_the_mass_of_a_level():
     assert losses[-50:].mean() >= -mass - 0.1
 
 
-@pytest.mark.parametrize("settings", [{}, {"classes": 3, "dequantizer": True, "bits": 4, "logit": 0.05}])
+@pytest.mark.parametrize(
+    "settings",
+    [pytest.param({}, marks=pytest.mark.long), {"classes": 3, "dequantizer": True, "bits": 4, "logit": 0.05}],
+)
 def test_tasks_keep_their_declared_shapes_and_undo_what_they_do(settings):
     method = small(**settings)
     state = jax.jit(method.init)(KEY, DATA, {})

@@ -60,8 +60,15 @@ def finite(tree):
     return all(bool(jnp.all(jnp.isfinite(leaf))) for leaf in jax.tree.leaves(tree))
 
 
-@pytest.mark.parametrize("penalty", PENALTIES)
-@pytest.mark.parametrize("objective", sorted(OBJECTIVES))
+COMBINATIONS = [
+    # Every objective and every penalty once; all of them together take their time.
+    pytest.param(o, p, marks=[] if p == "none" or o == "non_saturating" else [pytest.mark.long])
+    for o in sorted(OBJECTIVES)
+    for p in PENALTIES
+]
+
+
+@pytest.mark.parametrize(("objective", "penalty"), COMBINATIONS)
 def test_every_objective_combines_with_every_penalty(objective, penalty):
     method = build(penalty, objective)
     state, made = run(method, batch(8))

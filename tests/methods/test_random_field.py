@@ -34,7 +34,7 @@ def fit(method, batch, steps):
     return jax.jit(all_steps)()
 
 
-@pytest.mark.parametrize("objective", ["pseudo_likelihood", "persistent"])
+@pytest.mark.parametrize("objective", ["pseudo_likelihood", pytest.param("persistent", marks=pytest.mark.long)])
 def test_couplings_of_a_known_ising_field_are_recovered(objective):
     known = {
         "field": jnp.asarray(np.random.default_rng(1).normal(size=(*SHAPE, 2)) * 0.3, jnp.float32),

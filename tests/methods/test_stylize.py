@@ -70,7 +70,7 @@ def test_style_alone_brings_the_photograph_to_the_paintings_gram_matrices():
     np.testing.assert_allclose(own["style"].mean(), metrics["image/style"][0], rtol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["adam", "lbfgs"])
+@pytest.mark.parametrize("name", ["adam", pytest.param("lbfgs", marks=pytest.mark.long)])
 def test_a_picture_does_not_depend_on_its_batch(name):
     tx = optim.build(optimizer(name=name, lr=0.05), 3)
     _, both, _ = fit(make(tx), 3)
