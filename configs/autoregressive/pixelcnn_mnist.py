@@ -5,8 +5,8 @@ Paper: van den Oord et al. 2016, "Pixel Recurrent Neural Networks" and "Conditio
 Parameters: 119,298
 Command: jaxgen train autoregressive/pixelcnn_mnist
 Hardware: any; written for 2 CPU cores
-Time: not measured yet
-Score: not measured yet
+Time: 62 minutes beside other jobs
+Score: 88.75 +- 0.20 nats per test image
 """
 
 from jaxgen.zoo.defaults import autoregression, autoregression_sampler, base, constant_ema, optimizer
@@ -19,7 +19,7 @@ def get_config(arg=""):
     c.net = dict(name="pixelcnn", width=32, layers=6, first=7, kernel=3, head=64)
     c.optim = optimizer(lr=2e-3, schedule="cosine", warmup=200, clip=5.0, ema=constant_ema(0.999))
     c.sampler = autoregression_sampler()
-    c.train.update(steps=4000, batch_size=32, log_every=100, sample_every=1000, checkpoint_every=500)
+    c.train.update(steps=2500, batch_size=32, log_every=100, sample_every=500, checkpoint_every=500)
     if arg == "smoke":
         c.data.name = "digits"
         c.net.update(width=8, layers=2, first=3, head=8)
