@@ -21,7 +21,7 @@ def get_config(arg=""):
     c.train.update(steps=400000, batch_size=64, log_every=100, sample_every=5000, checkpoint_every=5000)
     if arg == "smoke":
         c.data.update(name="shapes", size=8)
-        c.nets.flow.update(levels=2, steps=1, width=8)
+        c.nets.flow.update(levels=2, steps=2, width=8)
         c.optim.warmup = 1
         c.sampler.steps = 3
         c.train.update(steps=4, batch_size=8, log_every=1, sample_every=4, checkpoint_every=4, samples=4)

@@ -20,8 +20,6 @@ from jaxgen.zoo.wire import pictured, wire
 
 NAMES = configs.names()
 BATCH = 8
-EPS = {"flow": 0.1}
-"""Adam's eps by method, else 1e-3: the loss of a flow is in nats per image, and so are its gradients."""
 
 
 class Subject(NamedTuple):
@@ -42,7 +40,7 @@ def subject(name: str) -> Subject:
     # whose gradient is zero. A larger one keeps comparisons between devices about the maths.
     for section in [config.optim, *config.optim.values()]:
         if hasattr(section, "keys") and "eps" in section:
-            section.eps = EPS.get(config.method.name, 1e-3)
+            section.eps = 1e-3
     source = data.load(config.data)
     method = methods.build(config, source.info)
     replicated = methods.build(config, source.info, "data")
