@@ -9,21 +9,23 @@ Time: 62 minutes beside other jobs
 Score: 88.75 +- 0.20 nats per test image
 """
 
-from jaxgen.zoo.defaults import autoregression, autoregression_sampler, base, constant_ema, optimizer
+from jaxgen.zoo.defaults import (
+    autoregression,
+    autoregression_sampler,
+    base,
+    constant_ema,
+    optimizer,
+    smoke_autoregression,
+)
 
 
 def get_config(arg=""):
-    c = base()
-    c.data.name = "mnist"
+    c = base("mnist")
     c.method = autoregression({"name": "categorical", "levels": 2}, binarize="static")
     c.net = dict(name="pixelcnn", width=32, layers=6, first=7, kernel=3, head=64)
     c.optim = optimizer(lr=2e-3, schedule="cosine", warmup=200, clip=5.0, ema=constant_ema(0.999))
     c.sampler = autoregression_sampler()
     c.train.update(steps=2500, batch_size=32, log_every=100, sample_every=500, checkpoint_every=500)
     if arg == "smoke":
-        c.data.name = "digits"
-        c.net.update(width=8, layers=2, first=3, head=8)
-        c.optim.warmup = 2
-        c.train.update(steps=4, batch_size=8, log_every=1, sample_every=4, checkpoint_every=4, samples=4)
-        c.train.steps_per_call = 1
+        smoke_autoregression(c, width=8, layers=2, first=3, head=8)
     return c

@@ -9,20 +9,24 @@ Time: not measured yet
 Score: not measured yet
 """
 
-from jaxgen.zoo.defaults import autoregression, autoregression_sampler, base, constant_ema, optimizer
+from jaxgen.zoo.defaults import (
+    autoregression,
+    autoregression_sampler,
+    base,
+    constant_ema,
+    optimizer,
+    smoke_autoregression,
+)
 
 
 def get_config(arg=""):
-    c = base()
-    c.data.name = "cifar10"
+    c = base("cifar10")
     c.method = autoregression({"name": "logistic_mixture", "levels": 256, "mixtures": 10})
     c.net = dict(name="pixelcnn_pp", width=160, levels=3, blocks=5, dropout=0.5)
     c.optim = optimizer(lr=1e-3, b1=0.95, b2=0.9995, ema=constant_ema(0.9995))
     c.sampler = autoregression_sampler()
     c.train.update(steps=600_000, batch_size=128, log_every=100, sample_every=10_000, checkpoint_every=10_000)
     if arg == "smoke":
-        c.data.update(name="digits", channels=3)
-        c.net.update(width=4, levels=1, blocks=1, dropout=0.0)
-        c.train.update(steps=4, batch_size=8, log_every=1, sample_every=4, checkpoint_every=4, samples=4)
-        c.train.steps_per_call = 1
+        c.data.channels = 3
+        smoke_autoregression(c, width=4, levels=1, blocks=1, dropout=0.0)
     return c

@@ -9,12 +9,18 @@ Time: not measured yet
 Score: not measured yet
 """
 
-from jaxgen.zoo.defaults import autoregression, autoregression_sampler, base, constant_ema, optimizer
+from jaxgen.zoo.defaults import (
+    autoregression,
+    autoregression_sampler,
+    base,
+    constant_ema,
+    optimizer,
+    smoke_autoregression,
+)
 
 
 def get_config(arg=""):
-    c = base()
-    c.data.name = "digits"
+    c = base("digits")
     c.method = autoregression({"name": "logistic_mixture", "levels": 17, "mixtures": 5})
     c.net = dict(name="pixelcnn_pp", width=24, levels=2, blocks=2, dropout=0.2)
     c.optim = optimizer(lr=2e-3, schedule="cosine", warmup=100, clip=5.0, ema=constant_ema(0.995))
@@ -22,8 +28,5 @@ def get_config(arg=""):
     c.train.update(steps=2000, batch_size=64, log_every=100, sample_every=1000, checkpoint_every=1000)
     c.train.steps_per_call = 50
     if arg == "smoke":
-        c.net.update(width=4, levels=1, blocks=1, dropout=0.0)
-        c.optim.warmup = 2
-        c.train.update(steps=4, batch_size=8, log_every=1, sample_every=4, checkpoint_every=4, samples=4)
-        c.train.steps_per_call = 1
+        smoke_autoregression(c, width=4, levels=1, blocks=1, dropout=0.0)
     return c

@@ -8,22 +8,18 @@ Time: not measured yet
 Score: not measured yet
 """
 
-from ml_collections import ConfigDict
-
-from jaxgen.zoo.defaults import base, optimizer
+from jaxgen.zoo.defaults import base, classification, optimizer, smoke_classifier
 
 
-def get_config(arg: str = "") -> ConfigDict:
-    c = base()
-    c.data.update(name="folder", path="cifar10-jpeg-12k.zip", size=32, channels=3, flip=True, random_crop=4)
-    c.method = ConfigDict(dict(name="classifier", smoothing=0.0))
-    c.net = ConfigDict(dict(name="vgg_classifier", widths=(32, 64, 128, 256), depths=(1, 1, 2, 1), dropout=0.2))
+def get_config(arg=""):
+    c = base("folder")
+    c.data.update(path="cifar10-jpeg-12k.zip", size=32, channels=3, flip=True, random_crop=4)
+    c.method = classification()
+    c.net = dict(name="vgg_classifier", widths=(32, 64, 128, 256), depths=(1, 1, 2, 1), dropout=0.2)
     del c.nets
     c.optim = optimizer(lr=2e-3, schedule="cosine", warmup=50, clip=1.0)
     c.train.update(steps=800, batch_size=64, log_every=100, sample_every=0, checkpoint_every=400)
     if arg == "smoke":
         c.data.update(name="shapes", path="", size=8, flip=False, random_crop=0)
-        c.net.update(widths=(4, 8), depths=(1, 1), dropout=0.0)
-        c.optim.update(warmup=0)
-        c.train.update(steps=3, batch_size=8, samples=8)
+        smoke_classifier(c, widths=(4, 8), depths=(1, 1))
     return c

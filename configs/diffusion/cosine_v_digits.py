@@ -8,21 +8,13 @@ Time: not measured yet
 Score: not measured yet
 """
 
-from jaxgen.zoo.defaults import base, constant_ema, denoising, denoising_sampler, optimizer
+from jaxgen.zoo.defaults import denoising, denoising_digits, denoising_sampler, smoke_denoising_digits
 
 
 def get_config(arg=""):
-    c = base()
+    c = denoising_digits(width=384, layers=4, lr=1e-3, steps=6000)
     c.method = denoising("cosine", "v", weighting="min_snr")
-    c.net = dict(name="mlp_denoiser", width=384, layers=4)
-    c.optim = optimizer(lr=1e-3, schedule="cosine", warmup=200, ema=constant_ema(0.999))
     c.sampler = denoising_sampler(name="dpmpp_2m", steps=20, clip="static")
-    c.train.update(steps=6000, batch_size=128, log_every=100, sample_every=2000, checkpoint_every=2000)
-    c.train.steps_per_call = 20
     if arg == "smoke":
-        c.net.update(width=8, layers=1)
-        c.optim.update(warmup=2)
-        c.sampler.steps = 3
-        c.train.update(steps=4, batch_size=8, samples=4, log_every=1)
-        c.train.steps_per_call = 1
+        smoke_denoising_digits(c)
     return c

@@ -8,12 +8,12 @@ Time: not measured yet
 Score: not measured yet
 """
 
-from jaxgen.zoo.defaults import base, constant_ema, denoising, denoising_sampler, optimizer
+from jaxgen.zoo.defaults import base, constant_ema, denoising, denoising_sampler, optimizer, smoke_denoising
 
 
 def get_config(arg=""):
-    c = base()
-    c.data.update(name="cifar10", flip=True)
+    c = base("cifar10")
+    c.data.flip = True
     c.method = denoising("linear", "eps")
     c.net = dict(name="unet", width=128, multipliers=(1, 2, 2, 2), blocks=2, attention=(16,), dropout=0.1, eps=1e-6)
     c.optim = optimizer(lr=2e-4, warmup=5000, clip=1.0, ema=constant_ema(0.9999))
@@ -22,9 +22,6 @@ def get_config(arg=""):
     c.eval.samples = 50_000
     if arg == "smoke":
         c.data.update(name="digits", flip=False)
-        c.net.update(width=8, multipliers=(1,), blocks=1, attention=(8,))
-        c.optim.update(warmup=2)
-        c.sampler.steps = 3
-        c.train.update(steps=4, batch_size=8, samples=4)
+        smoke_denoising(c, width=8, multipliers=(1,), blocks=1, attention=(8,))
         c.eval.samples = 8
     return c

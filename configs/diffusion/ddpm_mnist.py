@@ -8,12 +8,11 @@ Time: 79 CPU minutes (64 minutes beside other jobs; a step alone takes 0.52 s, 3
 Score: precision 0.711, recall 0.838 (held-out images 0.858, 0.867); 73.5 % judged with probability >= 0.9 (97.0 %)
 """
 
-from jaxgen.zoo.defaults import base, constant_ema, denoising, denoising_sampler, optimizer
+from jaxgen.zoo.defaults import base, constant_ema, denoising, denoising_sampler, optimizer, smoke_denoising
 
 
 def get_config(arg=""):
-    c = base()
-    c.data.name = "mnist"
+    c = base("mnist")
     c.method = denoising("linear", "eps")
     c.net = dict(name="unet", width=64, multipliers=(1, 1), blocks=1, attention=(7,), patch=2)
     c.optim = optimizer(lr=1e-3, schedule="cosine", warmup=200, ema=constant_ema(0.999))
@@ -21,9 +20,6 @@ def get_config(arg=""):
     c.mesh.cpu = 4
     c.train.update(steps=4000, batch_size=64, log_every=100, sample_every=1000, checkpoint_every=1000)
     if arg == "smoke":
-        c.data.update(name="digits")
-        c.net.update(width=8, multipliers=(1,), attention=())
-        c.optim.update(warmup=2)
-        c.sampler.steps = 3
-        c.train.update(steps=4, batch_size=8, samples=4)
+        c.data.name = "digits"
+        smoke_denoising(c, width=8, multipliers=(1,), attention=())
     return c

@@ -8,19 +8,16 @@ Time: not measured yet
 Score: not measured yet
 """
 
-from jaxgen.zoo.defaults import base, constant_ema, denoising, denoising_sampler, optimizer
+from jaxgen.zoo.defaults import base, constant_ema, denoising, denoising_sampler, optimizer, smoke_denoising
 
 
 def get_config(arg=""):
-    c = base()
+    c = base("digits")
     c.method = denoising("linear", "eps")
     c.net = dict(name="unet", width=32, multipliers=(1, 2), blocks=1, attention=(4,))
     c.optim = optimizer(lr=2e-3, schedule="cosine", warmup=100, ema=constant_ema(0.999))
     c.sampler = denoising_sampler(name="ddim", steps=50, eta=1.0, clip="static")
     c.train.update(steps=2000, batch_size=64, log_every=100, sample_every=500, checkpoint_every=500)
     if arg == "smoke":
-        c.net.update(width=8, multipliers=(1,), attention=(), mid_attention=False)
-        c.optim.update(warmup=2)
-        c.sampler.steps = 3
-        c.train.update(steps=4, batch_size=8, samples=4)
+        smoke_denoising(c, width=8, multipliers=(1,), attention=(), mid_attention=False)
     return c

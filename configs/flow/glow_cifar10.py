@@ -8,12 +8,12 @@ Time: not measured yet
 Score: not measured yet
 """
 
-from jaxgen.zoo.defaults import base, constant_ema, exact_likelihood, flow_sampler, optimizer
+from jaxgen.zoo.defaults import base, constant_ema, exact_likelihood, flow_sampler, optimizer, smoke_flow
 
 
 def get_config(arg=""):
-    c = base()
-    c.data.update(name="cifar10", flip=True)
+    c = base("cifar10")
+    c.data.flip = True
     c.method = exact_likelihood()
     c.nets.flow = dict(name="glow", levels=3, steps=32, width=512)
     c.optim = optimizer(name="adamax", lr=1e-3, warmup=8000, clip=30000.0, ema=constant_ema(0.9995))
@@ -21,8 +21,5 @@ def get_config(arg=""):
     c.train.update(steps=400000, batch_size=64, log_every=100, sample_every=5000, checkpoint_every=5000)
     if arg == "smoke":
         c.data.update(name="shapes", size=8)
-        c.nets.flow.update(levels=2, steps=2, width=8)
-        c.optim.warmup = 1
-        c.sampler.steps = 3
-        c.train.update(steps=4, batch_size=8, log_every=1, sample_every=4, checkpoint_every=4, samples=4)
+        smoke_flow(c, levels=2, steps=2, width=8)
     return c

@@ -8,12 +8,12 @@ Time: not measured yet
 Score: not measured yet
 """
 
-from jaxgen.zoo.defaults import base, constant_ema, exact_likelihood, flow_sampler, optimizer
+from jaxgen.zoo.defaults import base, constant_ema, exact_likelihood, flow_sampler, optimizer, smoke_flow
 
 
 def get_config(arg=""):
-    c = base()
-    c.data.update(name="mnist", pad=2, background=0)
+    c = base("mnist")
+    c.data.update(pad=2, background=0)
     c.method = exact_likelihood()
     c.nets.flow = dict(name="glow", levels=3, steps=8, width=64)
     c.optim = optimizer(lr=1e-3, schedule="cosine", warmup=200, clip=3000.0, ema=constant_ema(0.999))
@@ -22,8 +22,5 @@ def get_config(arg=""):
     c.train.update(steps=5000, batch_size=64, log_every=50, sample_every=1000, checkpoint_every=500)
     if arg == "smoke":
         c.data.update(name="digits", pad=0)
-        c.nets.flow.update(levels=2, steps=1, width=8)
-        c.optim.warmup = 1
-        c.sampler.steps = 3
-        c.train.update(steps=4, batch_size=8, log_every=1, sample_every=4, checkpoint_every=4, samples=4)
+        smoke_flow(c, levels=2, steps=1, width=8)
     return c

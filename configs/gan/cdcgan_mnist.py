@@ -8,32 +8,17 @@ Time: not measured yet
 Score: not measured yet
 """
 
-from ml_collections import ConfigDict
-
-from jaxgen.zoo.defaults import adversarial, base, constant_ema, optimizer
+from jaxgen.zoo.defaults import adversarial, adversaries, base, constant_ema, smoke_gan
 
 
-def get_config(arg: str = "") -> ConfigDict:
-    c = base()
-    c.data.name = "mnist"
+def get_config(arg=""):
+    c = base("mnist")
     c.method = adversarial(latent=64, conditional=True)
-    c.nets = ConfigDict(
-        dict(
-            generator=dict(name="dcgan_generator", widths=(64, 32)),
-            discriminator=dict(name="dcgan_critic", widths=(32, 64), conditioning="concat"),
-        )
-    )
-    c.optim = ConfigDict(
-        dict(
-            generator=optimizer(lr=2e-4, b1=0.5, ema=constant_ema(0.999)),
-            discriminator=optimizer(lr=2e-4, b1=0.5),
-        )
-    )
-    c.sampler = ConfigDict(dict(interpolation=8))
+    c.nets.generator = dict(name="dcgan_generator", widths=(64, 32))
+    c.nets.discriminator = dict(name="dcgan_critic", widths=(32, 64), conditioning="concat")
+    c.optim = adversaries(lr=2e-4, b1=0.5, ema=constant_ema(0.999))
+    c.sampler = dict(interpolation=8)
     c.train.update(steps=12000, batch_size=64, sample_every=1000, checkpoint_every=1000)
     if arg == "smoke":
-        c.train.update(steps=3, batch_size=8, samples=8)
-        c.data.update(name="digits")
-        c.nets.generator.widths = (8, 4)
-        c.nets.discriminator.widths = (4, 8)
+        smoke_gan(c)
     return c

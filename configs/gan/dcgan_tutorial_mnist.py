@@ -11,32 +11,17 @@ Layers: z = 100, a dense layer to 7x7x128, two 128-channel 5x5 transposed convol
 to the image; two 128-channel 5x5 convolutions of stride 2 and a dense layer in the critic; batch 64, Adam 2e-4.
 """
 
-from ml_collections import ConfigDict
-
-from jaxgen.zoo.defaults import adversarial, base, optimizer
+from jaxgen.zoo.defaults import adversarial, adversaries, base, smoke_gan
 
 
-def get_config(arg: str = "") -> ConfigDict:
-    c = base()
-    c.data.name = "mnist"
+def get_config(arg=""):
+    c = base("mnist")
     c.method = adversarial(latent=100)
-    c.nets = ConfigDict(
-        dict(
-            generator=dict(name="dcgan_generator", widths=(128, 128, 128), kernel=5, last_stride=1),
-            discriminator=dict(name="dcgan_critic", widths=(128, 128), kernel=5),
-        )
-    )
-    c.optim = ConfigDict(
-        dict(
-            generator=optimizer(lr=2e-4, b1=0.5),
-            discriminator=optimizer(lr=2e-4, b1=0.5),
-        )
-    )
-    c.sampler = ConfigDict(dict(interpolation=8))
+    c.nets.generator = dict(name="dcgan_generator", widths=(128, 128, 128), kernel=5, last_stride=1)
+    c.nets.discriminator = dict(name="dcgan_critic", widths=(128, 128), kernel=5)
+    c.optim = adversaries(lr=2e-4, b1=0.5)
+    c.sampler = dict(interpolation=8)
     c.train.update(steps=2000, batch_size=64, sample_every=1000, checkpoint_every=1000)
     if arg == "smoke":
-        c.train.update(steps=3, batch_size=8, samples=8)
-        c.data.update(name="digits")
-        c.nets.generator.widths = (8, 4, 4)
-        c.nets.discriminator.widths = (4, 8)
+        smoke_gan(c, generator=(8, 4, 4))
     return c

@@ -8,30 +8,17 @@ Time: not measured yet
 Score: not measured yet
 """
 
-from ml_collections import ConfigDict
-
-from jaxgen.zoo.defaults import adversarial, base, constant_ema, optimizer
+from jaxgen.zoo.defaults import adversarial, adversaries, base, constant_ema, smoke_gan
 
 
-def get_config(arg: str = "") -> ConfigDict:
-    c = base()
+def get_config(arg=""):
+    c = base("digits")
     c.method = adversarial(latent=32)
-    c.nets = ConfigDict(
-        dict(
-            generator=dict(name="mlp_generator", widths=(256, 256), norm="batch"),
-            discriminator=dict(name="mlp_critic", widths=(256, 256), norm="none", dropout=0.3),
-        )
-    )
-    c.optim = ConfigDict(
-        dict(
-            generator=optimizer(lr=5e-4, b1=0.5, ema=constant_ema(0.999)),
-            discriminator=optimizer(lr=5e-4, b1=0.5),
-        )
-    )
-    c.sampler = ConfigDict(dict(interpolation=8))
+    c.nets.generator = dict(name="mlp_generator", widths=(256, 256), norm="batch")
+    c.nets.discriminator = dict(name="mlp_critic", widths=(256, 256), norm="none", dropout=0.3)
+    c.optim = adversaries(lr=5e-4, b1=0.5, ema=constant_ema(0.999))
+    c.sampler = dict(interpolation=8)
     c.train.update(steps=5000, batch_size=64, sample_every=1000, checkpoint_every=1000)
     if arg == "smoke":
-        c.train.update(steps=3, batch_size=8, samples=8)
-        c.nets.generator.widths = (8, 8)
-        c.nets.discriminator.widths = (8, 8)
+        smoke_gan(c, generator=(8, 8), discriminator=(8, 8))
     return c

@@ -8,34 +8,20 @@ Time: not measured yet
 Score: not measured yet
 """
 
-from ml_collections import ConfigDict
-
-from jaxgen.zoo.defaults import adversarial, base, constant_ema, optimizer
+from jaxgen.zoo.defaults import adversarial, adversaries, base, constant_ema, smoke_gan
 
 
-def get_config(arg: str = "") -> ConfigDict:
-    c = base()
-    c.data.update(name="cifar10", flip=True)
+def get_config(arg=""):
+    c = base("cifar10")
+    c.data.flip = True
     c.method = adversarial(latent=128, objective="hinge", n_critic=5, conditional=True)
-    c.nets = ConfigDict(
-        dict(
-            generator=dict(name="sngan_generator", widths=(256, 256, 256)),
-            discriminator=dict(name="sngan_critic", widths=(128, 128, 128, 128), halvings=2),
-        )
-    )
-    c.optim = ConfigDict(
-        dict(
-            generator=optimizer(lr=2e-4, b1=0.0, b2=0.9, schedule="linear", ema=constant_ema(0.9999)),
-            discriminator=optimizer(lr=2e-4, b1=0.0, b2=0.9, schedule="linear"),
-        )
-    )
-    c.sampler = ConfigDict(dict(interpolation=8))
+    c.nets.generator = dict(name="sngan_generator", widths=(256, 256, 256))
+    c.nets.discriminator = dict(name="sngan_critic", widths=(128, 128, 128, 128), halvings=2)
+    c.optim = adversaries(lr=2e-4, b1=0.0, b2=0.9, schedule="linear", ema=constant_ema(0.9999))
+    c.sampler = dict(interpolation=8)
     c.train.update(steps=100000, batch_size=64, sample_every=2000, checkpoint_every=5000)
     if arg == "smoke":
-        c.train.update(steps=3, batch_size=8, samples=8)
-        c.data.update(name="digits", flip=False)
         c.method.update(latent=8, n_critic=2)
         c.nets.discriminator.halvings = 1
-        c.nets.generator.widths = (4,)
-        c.nets.discriminator.widths = (4, 4)
+        smoke_gan(c, generator=(4,), discriminator=(4, 4))
     return c

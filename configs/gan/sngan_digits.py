@@ -8,30 +8,17 @@ Time: not measured yet
 Score: not measured yet
 """
 
-from ml_collections import ConfigDict
-
-from jaxgen.zoo.defaults import adversarial, base, constant_ema, optimizer
+from jaxgen.zoo.defaults import adversarial, adversaries, base, constant_ema, smoke_gan
 
 
-def get_config(arg: str = "") -> ConfigDict:
-    c = base()
+def get_config(arg=""):
+    c = base("digits")
     c.method = adversarial(latent=32, objective="hinge", n_critic=2, conditional=True)
-    c.nets = ConfigDict(
-        dict(
-            generator=dict(name="sngan_generator", widths=(64, 64)),
-            discriminator=dict(name="sngan_critic", widths=(64, 64, 64), halvings=2),
-        )
-    )
-    c.optim = ConfigDict(
-        dict(
-            generator=optimizer(lr=5e-4, b1=0.0, b2=0.9, ema=constant_ema(0.999)),
-            discriminator=optimizer(lr=5e-4, b1=0.0, b2=0.9),
-        )
-    )
-    c.sampler = ConfigDict(dict(interpolation=8))
+    c.nets.generator = dict(name="sngan_generator", widths=(64, 64))
+    c.nets.discriminator = dict(name="sngan_critic", widths=(64, 64, 64), halvings=2)
+    c.optim = adversaries(lr=5e-4, b1=0.0, b2=0.9, ema=constant_ema(0.999))
+    c.sampler = dict(interpolation=8)
     c.train.update(steps=3000, batch_size=64, sample_every=500, checkpoint_every=500)
     if arg == "smoke":
-        c.train.update(steps=3, batch_size=8, samples=8)
-        c.nets.generator.widths = (4,)
-        c.nets.discriminator.widths = (4, 4)
+        smoke_gan(c, generator=(4,), discriminator=(4, 4))
     return c

@@ -8,31 +8,18 @@ Time: not measured yet
 Score: not measured yet
 """
 
-from ml_collections import ConfigDict
-
-from jaxgen.zoo.defaults import adversarial, base, constant_ema, optimizer
+from jaxgen.zoo.defaults import adversarial, adversaries, base, constant_ema, smoke_gan
 
 
-def get_config(arg: str = "") -> ConfigDict:
-    c = base()
+def get_config(arg=""):
+    c = base("digits")
     c.method = adversarial(latent=32, objective="wasserstein", penalty=dict(name="gradient", weight=10.0), n_critic=5)
-    c.nets = ConfigDict(
-        dict(
-            generator=dict(name="dcgan_generator", widths=(128, 64)),
-            discriminator=dict(name="dcgan_critic", widths=(64, 128), norm="layer"),
-        )
-    )
-    c.optim = ConfigDict(
-        dict(
-            generator=optimizer(lr=5e-4, b1=0.0, b2=0.9, ema=constant_ema(0.995)),
-            discriminator=optimizer(lr=5e-4, b1=0.0, b2=0.9),
-        )
-    )
-    c.sampler = ConfigDict(dict(interpolation=8))
+    c.nets.generator = dict(name="dcgan_generator", widths=(128, 64))
+    c.nets.discriminator = dict(name="dcgan_critic", widths=(64, 128), norm="layer")
+    c.optim = adversaries(lr=5e-4, b1=0.0, b2=0.9, ema=constant_ema(0.995))
+    c.sampler = dict(interpolation=8)
     c.train.update(steps=3000, batch_size=64, sample_every=500, checkpoint_every=500)
     if arg == "smoke":
-        c.train.update(steps=3, batch_size=8, samples=8)
         c.method.n_critic = 2
-        c.nets.generator.widths = (8, 4)
-        c.nets.discriminator.widths = (4, 8)
+        smoke_gan(c)
     return c

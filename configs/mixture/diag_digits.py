@@ -8,18 +8,13 @@ Time: 10 s of CPU time, start-up included
 Score: 0.43 +- 0.62 nats per held-out digit (variance floor 0.01)
 """
 
-from jaxgen.zoo.defaults import base, mixing
+from jaxgen.zoo.defaults import expectation_maximization, mixing, smoke_mixture
 
 
 def get_config(arg=""):
-    c = base()
-    c.data.name = "digits"
-    c.method = mixing(components=10, covariance="diag", floor=0.01)
-    c.optim = {}
-    c.sampler = dict(temperature=1.0)
     # A step reads the whole training set.
-    c.train.update(steps=50, batch_size=1442, log_every=10, sample_every=50, checkpoint_every=50)
+    c = expectation_maximization("digits", steps=50, batch_size=1442, log_every=10)
+    c.method = mixing(components=10, covariance="diag", floor=0.01)
     if arg == "smoke":
-        c.method.update(components=3, floor=0.1, rounds=2)
-        c.train.update(steps=4, batch_size=8, log_every=1, sample_every=4, checkpoint_every=4, samples=4)
+        smoke_mixture(c)
     return c

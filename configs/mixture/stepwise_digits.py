@@ -8,17 +8,12 @@ Time: 10 s of CPU time, start-up included
 Score: 14.84 +- 0.71 nats per held-out digit (variance floor 0.01); 54.4 % of samples sure
 """
 
-from jaxgen.zoo.defaults import base, mixing
+from jaxgen.zoo.defaults import expectation_maximization, mixing, smoke_mixture
 
 
 def get_config(arg=""):
-    c = base()
-    c.data.name = "digits"
-    c.method = mixing(components=10, covariance="full", floor=1e-2, decay=0.7)
-    c.optim = {}
-    c.sampler = dict(temperature=1.0)
-    c.train.update(steps=250, batch_size=288, log_every=50, sample_every=250, checkpoint_every=250)
+    c = expectation_maximization("digits", steps=250, batch_size=288, log_every=50)
+    c.method = mixing(components=10, covariance="full", floor=0.01, decay=0.7)
     if arg == "smoke":
-        c.method.update(components=3, floor=0.1, rounds=2)
-        c.train.update(steps=4, batch_size=8, log_every=1, sample_every=4, checkpoint_every=4, samples=4)
+        smoke_mixture(c)
     return c

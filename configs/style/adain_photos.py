@@ -8,17 +8,21 @@ Time: not measured yet
 Score: not measured yet
 """
 
-from jaxgen.zoo.defaults import base, constant_ema, optimizer
-from jaxgen.zoo.defaults_style import feed_forward_style, style_pairs, style_sampler
+from jaxgen.zoo.defaults import (
+    base,
+    constant_ema,
+    feed_forward_style,
+    optimizer,
+    smoke_style,
+    style_pairs,
+    style_sampler,
+)
 
 
 def get_config(arg=""):
     c = base()
-    c.data.update(
-        style_pairs(
-            path="kodak24.zip", style="style-public-domain.zip", shape=(96, 96), short=192, hold=("kodim2[1-4].png",)
-        )
-    )
+    c.data.update(style_pairs(path="kodak24.zip", style="style-public-domain.zip", shape=(96, 96), short=192))
+    c.data.hold = ("kodim2[1-4].png",)
     # A small encoder keeps too little of a picture beyond its third block to decode it.
     c.method = feed_forward_style(layers=("relu1_1", "relu2_1", "relu3_1", "relu3_2"), variation_weight=0.1)
     c.nets.encoder = dict(name="vgg", widths=(32, 64, 128, 256), depths=(1, 1, 2, 1), padding="reflect")
@@ -29,12 +33,7 @@ def get_config(arg=""):
     c.train.update(steps=2000, batch_size=8, samples=16, log_every=50, sample_every=500, checkpoint_every=500)
     c.eval.samples = 24
     if arg == "smoke":
-        c.data.update(path="shapes", style="textures", shape=(8, 8), short=12, hold=("shapes0*",))
-        c.method.layers = ("relu1_1", "relu2_1")
-        for net in (c.nets.encoder, c.nets.decoder):
-            net.update(widths=(4, 6), depths=(1, 1))
-        c.frozen.encoder = "random:0"
+        c.data.hold = ("shapes0*",)
         c.optim.warmup = 1
-        c.train.update(steps=4, batch_size=8, log_every=1, sample_every=4, checkpoint_every=4, samples=4)
-        c.eval.samples = 8
+        smoke_style(c, steps=4, widths=(4, 6), depths=(1, 1))
     return c

@@ -11,8 +11,7 @@ Time: not measured yet
 Score: not measured yet
 """
 
-from jaxgen.zoo.defaults import base, optimizer
-from jaxgen.zoo.defaults_style import feed_forward_style, style_pairs, style_sampler
+from jaxgen.zoo.defaults import base, feed_forward_style, optimizer, smoke_style, style_pairs, style_sampler
 
 
 def get_config(arg=""):
@@ -29,12 +28,8 @@ def get_config(arg=""):
     c.train.update(steps=160000, batch_size=8, samples=16, log_every=100, sample_every=5000, checkpoint_every=5000)
     c.eval.samples = 64
     if arg == "smoke":
-        c.data.update(path="shapes", style="textures", shape=(8, 8), short=12, workers=0, memory_mb=64)
-        c.method.layers = ("relu1_1", "relu2_1")
-        for net in (c.nets.encoder, c.nets.decoder):
-            net.update(widths=(4, 4), depths=(2, 1))
-        c.frozen.encoder = "random:1"
+        c.data.update(workers=0, memory_mb=64)
         c.sampler.update(styles=2, colour="match")
-        c.train.update(steps=2, batch_size=8, log_every=1, sample_every=2, checkpoint_every=2, samples=4)
-        c.eval.samples = 8
+        smoke_style(c, widths=(4, 4), depths=(2, 1))
+        c.frozen.encoder = "random:1"
     return c

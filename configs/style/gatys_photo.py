@@ -8,8 +8,7 @@ Time: not measured yet
 Score: not measured yet
 """
 
-from jaxgen.zoo.defaults import base, optimizer
-from jaxgen.zoo.defaults_style import optimised_style, style_pairs
+from jaxgen.zoo.defaults import base, optimised_style, optimizer, smoke_style, style_pairs
 
 
 def get_config(arg=""):
@@ -28,10 +27,6 @@ def get_config(arg=""):
     c.optim = optimizer(name="lbfgs", lr=0.03)  # adam reads lr
     c.train.update(steps=200, batch_size=1, samples=1, log_every=20, sample_every=50, checkpoint_every=200)
     if arg == "smoke":
-        c.data.update(path="shapes", style="textures", shape=(8, 12))
-        c.method.update(content_layers=("relu2_1",), style_layers=("relu1_1", "relu2_1"))
-        c.nets.encoder.update(widths=(4, 6), depths=(1, 1))
-        c.frozen.encoder = "random:0"
         c.optim.name = "adam"
-        c.train.update(steps=2, batch_size=8, log_every=1, sample_every=2, checkpoint_every=2, samples=4)
+        smoke_style(c, shape=(8, 12), widths=(4, 6), depths=(1, 1))
     return c

@@ -10,8 +10,7 @@ Time: not measured yet
 Score: not measured yet
 """
 
-from jaxgen.zoo.defaults import base, optimizer
-from jaxgen.zoo.defaults_style import optimised_style, style_pairs
+from jaxgen.zoo.defaults import base, optimised_style, optimizer, smoke_style, style_pairs
 
 
 def get_config(arg=""):
@@ -23,9 +22,6 @@ def get_config(arg=""):
     c.optim = optimizer(name="lbfgs")
     c.train.update(steps=500, batch_size=1, samples=1, log_every=10, sample_every=100, checkpoint_every=500)
     if arg == "smoke":
-        c.data.update(path="shapes", style="textures", shape=(8, 8))
-        c.method.update(content_layers=("relu2_1",), style_layers=("relu1_1", "relu2_1"), colour="luminance")
-        c.nets.encoder.update(widths=(4, 4), depths=(1, 1))
-        c.frozen.encoder = "random:0"
-        c.train.update(steps=2, batch_size=8, log_every=1, sample_every=2, checkpoint_every=2, samples=4)
+        c.method.colour = "luminance"
+        smoke_style(c, widths=(4, 4), depths=(1, 1))
     return c

@@ -11,26 +11,26 @@ The paper halves the learning rate every 200,000 steps; here it falls along a co
 `train.micro=4` fits smaller memories.
 """
 
-from jaxgen.zoo.defaults import base, constant_ema, optimizer
-from jaxgen.zoo.defaults_restore import photographs, restoration, restoration_sampler
+from jaxgen.zoo.defaults import (
+    base,
+    constant_ema,
+    optimizer,
+    photographs,
+    restoration,
+    restoration_sampler,
+    smoke_restoration,
+)
 
 
 def get_config(arg=""):
     c = base()
-    c.data.update(
-        photographs(
-            "DIV2K_train_HR", test_path="DIV2K_valid_HR", size=96, turn=True, flip=True, workers=8, memory_mb=16384
-        )
-    )
+    c.data.update(photographs("DIV2K_train_HR", test_path="DIV2K_valid_HR", size=96, turn=True, flip=True))
+    c.data.update(workers=8, memory_mb=16384)
     c.method = restoration(scale=2)
     c.nets.upscaler = dict(name="edsr", blocks=32, width=256, residual_scale=0.1)
     c.optim = optimizer(lr=1e-4, schedule="cosine", ema=constant_ema(0.999))
     c.sampler = restoration_sampler()
     c.train.update(steps=300000, batch_size=16, log_every=100, sample_every=10000, checkpoint_every=5000, samples=16)
     if arg == "smoke":
-        c.data.update(name="shapes", path="", test_path="", hold=(), size=12)
-        c.nets.upscaler.update(blocks=1, width=4)
-        c.sampler.tile = 16
-        c.optim.update(schedule="constant", warmup=0)
-        c.train.update(steps=4, batch_size=8, log_every=1, sample_every=4, checkpoint_every=4, samples=4)
+        smoke_restoration(c, blocks=1, width=4)
     return c

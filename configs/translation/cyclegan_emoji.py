@@ -11,33 +11,19 @@ Data: noto-emoji-64.zip (Google, Apache-2.0) and fxemoji-64.zip (Mozilla, CC BY 
 images to learn from, and 114 pairs held out, whose true translations are known.
 """
 
-from ml_collections import ConfigDict
-
-from jaxgen.zoo.defaults import base, constant_ema, cyclegan, optimizer, pairs
+from jaxgen.zoo.defaults import adversaries, base, constant_ema, cyclegan, pairs, smoke_translation
 
 
-def get_config(arg: str = "") -> ConfigDict:
+def get_config(arg=""):
     c = base()
     c.data.update(pairs(name="unpaired", path="noto-emoji-64.zip", target="fxemoji-64.zip", common_names=True))
     c.data.update(size=32, channels=3, flip=True)
     c.method = cyclegan()
-    c.nets = ConfigDict(
-        dict(
-            generator=dict(name="residual_translator", widths=(16, 32, 64), blocks=4, padding="zeros"),
-            discriminator=dict(name="patch_critic", widths=(32, 64)),
-        )
-    )
-    c.optim = ConfigDict(
-        dict(
-            generator=optimizer(lr=4e-4, b1=0.5, schedule="late_linear", ema=constant_ema(0.999)),
-            discriminator=optimizer(lr=2e-4, b1=0.5, schedule="late_linear"),
-        )
-    )
+    c.nets.generator = dict(name="residual_translator", widths=(16, 32, 64), blocks=4, padding="zeros")
+    c.nets.discriminator = dict(name="patch_critic", widths=(32, 64))
+    c.optim = adversaries(lr=2e-4, b1=0.5, schedule="late_linear", ema=constant_ema(0.999))
+    c.optim.generator.lr = 4e-4
     c.train.update(steps=8000, batch_size=8, sample_every=1000, checkpoint_every=1000, samples=24)
     if arg == "smoke":
-        c.train.update(steps=3, batch_size=8, samples=8)
-        c.data.update(name="outlines", path="", target="", size=8)
-        c.method.pool = 12
-        c.nets.generator.update(widths=(4, 8), blocks=1)
-        c.nets.discriminator.widths = (4, 8)
+        smoke_translation(c, blocks=1)
     return c

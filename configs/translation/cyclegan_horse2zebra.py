@@ -12,33 +12,18 @@ and testB by `data.name=unpaired data.path=horse2zebra`. 200 epochs of 1,334 ima
 jittered by mirrored shifts of up to 15 pixels, where the paper scales to 286 px and crops.
 """
 
-from ml_collections import ConfigDict
-
-from jaxgen.zoo.defaults import base, cyclegan, optimizer, pairs
+from jaxgen.zoo.defaults import adversaries, base, cyclegan, pairs, smoke_translation
 
 
-def get_config(arg: str = "") -> ConfigDict:
+def get_config(arg=""):
     c = base()
     c.data.update(pairs(name="cycle_gan/horse2zebra"))
     c.data.update(size=256, channels=3, flip=True, random_crop=15)
     c.method = cyclegan()
-    c.nets = ConfigDict(
-        dict(
-            generator=dict(name="residual_translator", widths=(64, 128, 256), blocks=9, padding="reflect"),
-            discriminator=dict(name="patch_critic", widths=(64, 128, 256, 512)),
-        )
-    )
-    c.optim = ConfigDict(
-        dict(
-            generator=optimizer(lr=2e-4, b1=0.5, schedule="late_linear"),
-            discriminator=optimizer(lr=2e-4, b1=0.5, schedule="late_linear"),
-        )
-    )
+    c.nets.generator = dict(name="residual_translator", widths=(64, 128, 256), blocks=9, padding="reflect")
+    c.nets.discriminator = dict(name="patch_critic", widths=(64, 128, 256, 512))
+    c.optim = adversaries(lr=2e-4, b1=0.5, schedule="late_linear")
     c.train.update(steps=266800, batch_size=1, sample_every=5000, checkpoint_every=5000, samples=8)
     if arg == "smoke":
-        c.train.update(steps=3, batch_size=8, samples=8)
-        c.data.update(name="outlines", path="", target="", size=8, random_crop=1)
-        c.method.pool = 12
-        c.nets.generator.update(widths=(4,), blocks=1)
-        c.nets.discriminator.widths = (4,)
+        smoke_translation(c, widths=(4,), blocks=1)
     return c

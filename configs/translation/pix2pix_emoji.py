@@ -11,32 +11,19 @@ Data: noto-emoji-64.zip (Google, Apache-2.0) and fxemoji-64.zip (Mozilla, CC BY 
 learn from, 114 held out. `data.name=outlines` needs no files: outlines of shapes, to be filled.
 """
 
-from ml_collections import ConfigDict
-
-from jaxgen.zoo.defaults import base, constant_ema, optimizer, pairs, pix2pix
+from jaxgen.zoo.defaults import adversaries, base, constant_ema, pairs, pix2pix, smoke_translation
 
 
-def get_config(arg: str = "") -> ConfigDict:
+def get_config(arg=""):
     c = base()
     c.data.update(pairs(path="noto-emoji-64.zip", target="fxemoji-64.zip", common_names=True))
     c.data.update(size=32, channels=3, flip=True, random_crop=2)
     c.method = pix2pix()
-    c.nets = ConfigDict(
-        dict(
-            generator=dict(name="unet_translator", widths=(32, 64, 128, 128, 128), dropout=0.5, dropouts=2),
-            discriminator=dict(name="patch_critic", widths=(32, 64, 128)),
-        )
-    )
-    c.optim = ConfigDict(
-        dict(
-            generator=optimizer(lr=5e-4, b1=0.5, schedule="late_linear", ema=constant_ema(0.999)),
-            discriminator=optimizer(lr=2e-4, b1=0.5, schedule="late_linear"),
-        )
-    )
+    c.nets.generator = dict(name="unet_translator", widths=(32, 64, 128, 128, 128), dropout=0.5, dropouts=2)
+    c.nets.discriminator = dict(name="patch_critic", widths=(32, 64, 128))
+    c.optim = adversaries(lr=2e-4, b1=0.5, schedule="late_linear", ema=constant_ema(0.999))
+    c.optim.generator.lr = 5e-4
     c.train.update(steps=10000, batch_size=16, sample_every=1000, checkpoint_every=1000, samples=24)
     if arg == "smoke":
-        c.train.update(steps=3, batch_size=8, samples=8)
-        c.data.update(name="outlines", path="", target="", size=8, random_crop=1)
-        c.nets.generator.update(widths=(4, 8), dropouts=1)
-        c.nets.discriminator.widths = (4, 8)
+        smoke_translation(c, dropouts=1)
     return c

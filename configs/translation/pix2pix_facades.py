@@ -12,32 +12,18 @@ folder, .zip or pair of folders: see docs/data.md. 200 epochs of 400 images in b
 mirrored shifts of up to 15 pixels, where the paper scales to 286 px and crops.
 """
 
-from ml_collections import ConfigDict
-
-from jaxgen.zoo.defaults import base, optimizer, pairs, pix2pix
+from jaxgen.zoo.defaults import adversaries, base, pairs, pix2pix, smoke_translation
 
 
-def get_config(arg: str = "") -> ConfigDict:
+def get_config(arg=""):
     c = base()
     c.data.update(pairs(path="facades", target="left"))
     c.data.update(size=256, channels=3, resize="stretch", flip=True, random_crop=15)
     c.method = pix2pix()
-    c.nets = ConfigDict(
-        dict(
-            generator=dict(name="unet_translator", widths=(64, 128, 256, 512, 512, 512, 512, 512), dropouts=3),
-            discriminator=dict(name="patch_critic", widths=(64, 128, 256, 512)),
-        )
-    )
-    c.optim = ConfigDict(
-        dict(
-            generator=optimizer(lr=2e-4, b1=0.5, ema={}),
-            discriminator=optimizer(lr=2e-4, b1=0.5),
-        )
-    )
+    c.nets.generator = dict(name="unet_translator", widths=(64, 128, 256, 512, 512, 512, 512, 512), dropouts=3)
+    c.nets.discriminator = dict(name="patch_critic", widths=(64, 128, 256, 512))
+    c.optim = adversaries(lr=2e-4, b1=0.5)
     c.train.update(steps=80000, batch_size=1, sample_every=4000, checkpoint_every=4000, samples=12)
     if arg == "smoke":
-        c.train.update(steps=3, batch_size=8, samples=8)
-        c.data.update(name="outlines", path="", target="", size=8, random_crop=1)
-        c.nets.generator.update(widths=(4, 8), dropouts=1)
-        c.nets.discriminator.widths = (4, 8)
+        smoke_translation(c, dropouts=1)
     return c

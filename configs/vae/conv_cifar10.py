@@ -8,28 +8,20 @@ Time: not measured yet
 Score: not measured yet
 """
 
-from jaxgen.zoo.defaults import base, constant_ema, optimizer, variational, variational_sampler
+from jaxgen.zoo.defaults import base, constant_ema, optimizer, smoke_vae, variational, variational_sampler
 
 
 def get_config(arg=""):
-    c = base()
-    c.data.name = "cifar10"
+    c = base("cifar10")
     c.data.flip = True
-    c.method = variational(
-        latent=256, free_bits=0.02, warmup=5000, likelihood={"name": "discretized_logistic", "floor": -7.0}
-    )
+    likelihood = {"name": "discretized_logistic", "floor": -7.0}
+    c.method = variational(latent=256, free_bits=0.02, warmup=5000, likelihood=likelihood)
     for side in ("encoder", "decoder"):
         c.nets[side] = dict(name=f"vae_conv_{side}", channels=(128, 256, 256), blocks=3, stem=1, hidden=0)
     c.optim = optimizer(name="adamax", lr=1e-3, schedule="cosine", warmup=500, clip=200.0, ema=constant_ema(0.9995))
     c.sampler = variational_sampler()
     c.train.update(steps=200000, batch_size=128, log_every=100, sample_every=5000, checkpoint_every=5000)
     if arg == "smoke":
-        c.method.warmup = 2
         c.data.update(name="shapes", size=16)
-        c.optim.warmup = 1
-        c.method.latent = 4
-        for net in (c.nets.encoder, c.nets.decoder):
-            net.update(channels=(4, 8), blocks=1, hidden=8)
-        c.sampler.update(steps=3, rows=2, importance=4, chunk=2)
-        c.train.update(steps=4, batch_size=8, log_every=1, sample_every=4, checkpoint_every=4, samples=4)
+        smoke_vae(c, channels=(4, 8), blocks=1, hidden=8)
     return c

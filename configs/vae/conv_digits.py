@@ -8,12 +8,11 @@ Time: not measured yet
 Score: not measured yet
 """
 
-from jaxgen.zoo.defaults import base, constant_ema, optimizer, variational, variational_sampler
+from jaxgen.zoo.defaults import base, constant_ema, optimizer, smoke_vae, variational, variational_sampler
 
 
 def get_config(arg=""):
-    c = base()
-    c.data.name = "digits"
+    c = base("digits")
     c.method = variational(latent=10)
     for side in ("encoder", "decoder"):
         c.nets[side] = dict(name=f"vae_conv_{side}", channels=(32, 64), blocks=1, stem=1, hidden=128)
@@ -21,9 +20,5 @@ def get_config(arg=""):
     c.sampler = variational_sampler()
     c.train.update(steps=3000, batch_size=64, log_every=100, sample_every=1000, checkpoint_every=1000)
     if arg == "smoke":
-        c.method.latent = 4
-        for net in (c.nets.encoder, c.nets.decoder):
-            net.update(channels=(4, 8), blocks=1, hidden=8)
-        c.sampler.update(steps=3, rows=2, importance=4, chunk=2)
-        c.train.update(steps=4, batch_size=8, log_every=1, sample_every=4, checkpoint_every=4, samples=4)
+        smoke_vae(c, channels=(4, 8), blocks=1, hidden=8)
     return c

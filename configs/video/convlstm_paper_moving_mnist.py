@@ -8,25 +8,18 @@ Time: not measured yet
 Score: not measured yet
 """
 
-from ml_collections import ConfigDict
-
-from jaxgen.zoo.defaults import base, clips, forecasts, optimizer, prediction
+from jaxgen.zoo.defaults import base, clips, forecasts, optimizer, prediction, smoke_prediction
 
 
-def get_config(arg: str = "") -> ConfigDict:
+def get_config(arg=""):
     c = base()
     c.data.update(clips("moving_mnist", frames=20))
     c.method = prediction(context=10, future=10, loss="bce")
-    predictor = dict(name="convlstm", hidden=(128, 64, 64), kernel=5, patch=4, peephole=True, feedback=False)
-    c.nets = ConfigDict(dict(predictor=predictor))
+    c.nets.predictor = dict(name="convlstm", hidden=(128, 64, 64), kernel=5, patch=4, peephole=True, feedback=False)
     c.optim = optimizer(name="rmsprop", lr=1e-3, b2=0.9)
-    c.sampler = ConfigDict(dict(chunk=64))
+    c.sampler = dict(chunk=64)
     c.eval = forecasts(samples=10000)
     c.train.update(steps=100000, batch_size=16, samples=8, sample_every=5000, checkpoint_every=5000)
     if arg == "smoke":
-        c.data.update(name="moving_digits", size=12, frames=4)
-        c.method.update(context=2, future=2)
-        c.nets.predictor.update(hidden=(4,), kernel=3)
-        c.train.update(steps=3, batch_size=8, log_every=1, sample_every=3, checkpoint_every=3, samples=2)
-        c.eval.samples = 8
+        smoke_prediction(c, hidden=(4,), kernel=3)
     return c

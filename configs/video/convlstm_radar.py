@@ -11,25 +11,19 @@ Time: not measured yet
 Score: not measured yet
 """
 
-from ml_collections import ConfigDict
-
-from jaxgen.zoo.defaults import base, clips, constant_ema, forecasts, optimizer, prediction
+from jaxgen.zoo.defaults import base, clips, constant_ema, forecasts, optimizer, prediction, smoke_prediction
 
 
-def get_config(arg: str = "") -> ConfigDict:
+def get_config(arg=""):
     c = base()
     c.data.update(clips("video", path="radar-128.npz", frames=10, flip=True))
     c.data.update(train="mch_20150515+mch_20170131+fmi_20160928", test="mch_20160711")
     c.method = prediction(context=4, future=6)
-    c.nets = ConfigDict(dict(predictor=dict(name="convlstm", hidden=(32, 32), patch=4, residual=True)))
+    c.nets.predictor = dict(name="convlstm", hidden=(32, 32), patch=4, residual=True)
     c.optim = optimizer(lr=1e-3, schedule="cosine", clip=1.0, ema=constant_ema(0.99))
-    c.sampler = ConfigDict(dict(chunk=8))
+    c.sampler = dict(chunk=8)
     c.eval = forecasts(scale=150.0, step=5, unit="min", pairs=(1, 6))
     c.train.update(steps=2000, batch_size=4, samples=4, sample_every=500, checkpoint_every=500)
     if arg == "smoke":
-        c.data.update(name="moving_digits", path="", train="train", test="test", size=12, frames=4, flip=False)
-        c.method.update(context=2, future=2)
-        c.nets.predictor.hidden = (4,)
-        c.eval.update(samples=8, pairs=())
-        c.train.update(steps=3, batch_size=8, log_every=1, sample_every=3, checkpoint_every=3, samples=2)
+        smoke_prediction(c, hidden=(4,))
     return c

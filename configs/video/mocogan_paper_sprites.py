@@ -8,39 +8,23 @@ Time: not measured yet
 Score: not measured yet
 """
 
-from ml_collections import ConfigDict
-
-from jaxgen.zoo.defaults import base, clips, constant_ema, motion_content, optimizer
+from jaxgen.zoo.defaults import adversaries, base, clips, constant_ema, motion_content, smoke_sprites
 
 
-def get_config(arg: str = "") -> ConfigDict:
+def get_config(arg=""):
     c = base()
     c.data.update(clips("video", path="lpc-sprites-1800x8x64.npz"))
     c.data.update(train="all[:90%]", test="all[90%:]")
     c.method = motion_content(objective="non_saturating")
-    c.nets = ConfigDict(
-        dict(
-            generator=dict(name="dcgan_generator", widths=(512, 256, 128, 64)),
-            motion=dict(name="gru_motion"),
-            image_critic=dict(name="dcgan_critic", widths=(64, 128, 256), norm="spectral"),
-            video_critic=dict(name="video_critic", widths=(64, 128, 256), time_kernel=4),
-        )
-    )
-    c.optim = ConfigDict(
-        dict(
-            generator=optimizer(lr=2e-4, b1=0.5, ema=constant_ema(0.999)),
-            discriminator=optimizer(lr=2e-4, b1=0.5),
-        )
-    )
-    c.sampler = ConfigDict(dict(frames=0, variants=4, chunk=64))
+    c.nets.generator = dict(name="dcgan_generator", widths=(512, 256, 128, 64))
+    c.nets.motion = dict(name="gru_motion")
+    c.nets.image_critic = dict(name="dcgan_critic", widths=(64, 128, 256), norm="spectral")
+    c.nets.video_critic = dict(name="video_critic", widths=(64, 128, 256), time_kernel=4)
+    c.optim = adversaries(lr=2e-4, b1=0.5, ema=constant_ema(0.999))
+    c.sampler = dict(frames=0, variants=4, chunk=64)
     c.train.update(steps=100000, batch_size=32, samples=8, sample_every=2000, checkpoint_every=5000)
     if arg == "smoke":
-        c.data.update(name="moving_digits", path="", train="train", test="test", size=8, frames=3, digits=1, label=())
+        smoke_sprites(c)
         # As the smaller config, whose programs need not be compiled again.
-        c.method.update(content=4, motion=3, noise=2, conditional=True, objective="hinge")
-        c.nets.generator = ConfigDict(dict(name="mlp_generator", widths=(8,)))
-        c.nets.image_critic = ConfigDict(dict(name="mlp_critic", widths=(8,)))
-        c.nets.video_critic.update(widths=(4,), time_kernel=2, norm="none")
-        c.eval.samples = 8
-        c.train.update(steps=3, batch_size=8, log_every=1, sample_every=3, checkpoint_every=3, samples=2)
+        c.method.update(conditional=True, objective="hinge")
     return c

@@ -1,6 +1,6 @@
 """Style-transfer configs as methods.
 
-`method`: name "gatys" or "adain"; see `jaxgen.zoo.defaults_style`. The encoder is the frozen network `nets.encoder`,
+`method`: name "gatys" or "adain"; see `jaxgen.zoo.defaults.style`. The encoder is the frozen network `nets.encoder`,
 whose weights `frozen.encoder` names.
 """
 
