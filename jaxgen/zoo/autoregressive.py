@@ -4,17 +4,16 @@
 `net`: a network with the role `Causal`. `sampler`: `jaxgen.methods.autoregressive.SAMPLER`.
 """
 
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
 from ml_collections import ConfigDict
 
 from jaxgen import optim
-from jaxgen.core import Method, UserError, choose, suggest
+from jaxgen.core import Method
 from jaxgen.methods.autoregressive import autoregressive
 from jaxgen.objectives.pixels import PIXELS, Pixels
-from jaxgen.zoo import nets
+from jaxgen.zoo import checks, nets
 
 
 def build(config: ConfigDict, info, axis: str | None = None) -> Method:
@@ -24,9 +23,7 @@ def build(config: ConfigDict, info, axis: str | None = None) -> Method:
       UserError: a conditional model of data without labels, unknown networks, distributions or settings.
     """
     method = config.method
-    if method.conditional and not info.classes:
-        raise UserError(f"method.conditional needs labels, and the data set {info.name!r} has none; set it to false.")
-    classes = len(info.classes) if method.conditional else 0
+    classes = checks.classes(config, info)
     pixels = distribution(method.distribution, info.image[-1])
     implied = dict(image_shape=info.image, classes=classes, outputs=pixels.parameters, axis_name=axis)
     return autoregressive(
@@ -45,11 +42,4 @@ def build(config: ConfigDict, info, axis: str | None = None) -> Method:
 
 def distribution(section: Mapping[str, Any], channels: int) -> Pixels:
     """The distribution of a pixel from {"name", ...settings}."""
-    settings = dict(section)
-    name = settings.pop("name")
-    make = choose(PIXELS, name, "method.distribution.name")
-    known = [key for key in inspect.signature(make).parameters if key != "channels"]
-    for key in settings:
-        if key not in known:
-            raise UserError(f"Distribution {name!r} has no setting {key!r}.{suggest(key, known)}")
-    return make(channels, **settings)
+    return checks.chosen(PIXELS, section, "method.distribution", "Distribution", channels=channels)

@@ -1,11 +1,11 @@
 """config -> a diffusion or flow-matching model."""
 
 from jaxgen import optim
-from jaxgen.core import Method, UserError, choose, suggest
+from jaxgen.core import Method
 from jaxgen.methods.diffusion import diffusion
 from jaxgen.processes import PROCESSES, Process
 from jaxgen.samplers.settings import Settings
-from jaxgen.zoo import nets
+from jaxgen.zoo import checks, nets
 
 
 def process(section) -> Process:
@@ -14,22 +14,13 @@ def process(section) -> Process:
     Raises:
       UserError: unknown process or setting.
     """
-    settings = dict(section)
-    name = settings.pop("name")
-    make = choose(PROCESSES, name, "method.process.name")
-    known = make.__code__.co_varnames[: make.__code__.co_argcount]
-    for key in settings:
-        if key not in known:
-            raise UserError(f"Process {name!r} has no setting {key!r} (method.process.{key}).{suggest(key, known)}")
-    return make(**settings)
+    return checks.chosen(PROCESSES, section, "method.process", "Process")
 
 
 def build(config, info, axis: str | None = None) -> Method:
     """`config.method`: process, prediction, weighting, gamma, conditional, drop; `config.sampler`: see `Settings`."""
     method = config.method
-    classes = len(info.classes) if method.conditional else 0
-    if method.conditional and not classes:
-        raise UserError(f"method.conditional is true, but the data set {info.name!r} has no labels; set it to false.")
+    classes = checks.classes(config, info)
     net = nets.build(config.net, "net", image_shape=info.image, classes=classes, axis_name=axis)
     return diffusion(
         net,

@@ -7,9 +7,9 @@ dequantisation variational. `sampler`: `jaxgen.methods.flow.SAMPLER`.
 from ml_collections import ConfigDict
 
 from jaxgen import optim
-from jaxgen.core import Method, UserError
+from jaxgen.core import Method
 from jaxgen.methods.flow import flow
-from jaxgen.zoo import nets
+from jaxgen.zoo import checks, nets
 
 
 def build(config: ConfigDict, info, axis: str | None = None) -> Method:
@@ -19,9 +19,7 @@ def build(config: ConfigDict, info, axis: str | None = None) -> Method:
       UserError: a conditional model of data without labels, unknown networks or settings.
     """
     method = config.method
-    if method.conditional and not info.classes:
-        raise UserError(f"method.conditional needs labels, and the data set {info.name!r} has none; set it to false.")
-    classes = len(info.classes) if method.conditional else 0
+    classes = checks.classes(config, info)
     implied = dict(image_shape=tuple(info.image), classes=classes, axis_name=axis)
     dequantizer = None
     if "dequantizer" in config.nets:

@@ -3,10 +3,10 @@
 from ml_collections import ConfigDict
 
 from jaxgen import optim
-from jaxgen.core import Method, UserError, choose
+from jaxgen.core import Method, choose
 from jaxgen.methods.gan import gan
 from jaxgen.objectives import adversarial, penalties
-from jaxgen.zoo import nets
+from jaxgen.zoo import checks, nets
 
 
 def build(config: ConfigDict, info, axis: str | None = None) -> Method:
@@ -17,17 +17,11 @@ def build(config: ConfigDict, info, axis: str | None = None) -> Method:
       UserError: a setting is unknown or does not fit the others or the data.
     """
     method, steps = config.method, config.train.steps
-    classes = len(info.classes) if method.conditional else 0
-    if method.conditional and not classes:
-        raise UserError(f"method.conditional is true but the data set {info.name!r} has no labels; set it to false.")
-    if config.train.batch_size % config.train.micro:
-        raise UserError(
-            f"train.batch_size {config.train.batch_size} does not divide into train.micro {config.train.micro} parts."
-        )
+    classes = checks.classes(config, info)
+    checks.batch_divides(config)
     objective = choose(adversarial.OBJECTIVES, method.objective, "method.objective")
     penalty = penalties.build(**method.penalty)
-    if config.optim.discriminator.ema:
-        raise UserError("optim.discriminator.ema is set, but only the generator's weights are averaged; leave it {}.")
+    checks.critic_is_not_averaged(config)
     implied = dict(image_shape=tuple(info.image), classes=classes, axis_name=axis)
     return gan(
         nets.build(config.nets.generator, "nets.generator", **implied),

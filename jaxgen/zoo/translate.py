@@ -6,7 +6,7 @@ from jaxgen import optim
 from jaxgen.core import Method, UserError, choose
 from jaxgen.methods import translate
 from jaxgen.objectives import adversarial
-from jaxgen.zoo import nets
+from jaxgen.zoo import checks, nets
 
 
 def build_pix2pix(config: ConfigDict, info, axis: str | None = None) -> Method:
@@ -43,12 +43,8 @@ def build_cyclegan(config: ConfigDict, info, axis: str | None = None) -> Method:
 def _shared(config: ConfigDict, info, axis: str | None) -> dict:
     """What both take: networks, optimizers, objective."""
     steps, shape = config.train.steps, tuple(info.image)
-    if config.train.batch_size % config.train.micro:
-        raise UserError(
-            f"train.batch_size {config.train.batch_size} does not divide into train.micro {config.train.micro} parts."
-        )
-    if config.optim.discriminator.ema:
-        raise UserError("optim.discriminator.ema is set, but only the generator's weights are averaged; leave it {}.")
+    checks.batch_divides(config)
+    checks.critic_is_not_averaged(config)
     implied = dict(image_shape=shape, axis_name=axis)
     return {
         "generator": nets.build(config.nets.generator, "nets.generator", **implied),

@@ -4,18 +4,17 @@
 section {"name", ...its settings}. `nets`: encoder, decoder. `sampler`: `jaxgen.methods.vae.SAMPLER`.
 """
 
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
 from ml_collections import ConfigDict
 
 from jaxgen import optim
-from jaxgen.core import Method, UserError, choose, suggest
+from jaxgen.core import Method
 from jaxgen.methods.vae import vae
 from jaxgen.nets.vae.conv import level_sizes
 from jaxgen.objectives.likelihoods import LIKELIHOODS, Likelihood
-from jaxgen.zoo import nets
+from jaxgen.zoo import checks, nets
 
 
 def build(config: ConfigDict, info, axis: str | None = None) -> Method:
@@ -25,9 +24,7 @@ def build(config: ConfigDict, info, axis: str | None = None) -> Method:
       UserError: a conditional model of data without labels, unknown networks, likelihoods or settings.
     """
     method = config.method
-    if method.conditional and not info.classes:
-        raise UserError(f"method.conditional needs labels, and the data set {info.name!r} has none; set it to false.")
-    classes = len(info.classes) if method.conditional else 0
+    classes = checks.classes(config, info)
     model = likelihood(method.likelihood)
     common = dict(latent=method.latent, image_shape=info.image, classes=classes, axis_name=axis)
     encoder = nets.build(config.nets.encoder, "nets.encoder", **common)
@@ -53,14 +50,7 @@ def build(config: ConfigDict, info, axis: str | None = None) -> Method:
 
 def likelihood(section: Mapping[str, Any]) -> Likelihood:
     """A likelihood from {"name", ...settings}."""
-    settings = dict(section)
-    name = settings.pop("name")
-    make = choose(LIKELIHOODS, name, "method.likelihood.name")
-    known = inspect.signature(make).parameters
-    for key in settings:
-        if key not in known:
-            raise UserError(f"Likelihood {name!r} has no setting {key!r}.{suggest(key, known)}")
-    return make(**settings)
+    return checks.chosen(LIKELIHOODS, section, "method.likelihood", "Likelihood")
 
 
 def latent_shape(config: ConfigDict, image: tuple[int, ...]) -> tuple[int, ...]:

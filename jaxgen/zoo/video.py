@@ -12,7 +12,7 @@ from jaxgen.core import Method, UserError, choose
 from jaxgen.methods import mocogan as two_critics
 from jaxgen.methods import predictor as forecasting
 from jaxgen.objectives import adversarial
-from jaxgen.zoo import nets
+from jaxgen.zoo import checks, nets
 
 
 def _check_clips(info) -> None:
@@ -64,8 +64,7 @@ def mocogan(config: ConfigDict, info, axis: str | None = None) -> Method:
             f"method.conditional is true but the clips of {info.name!r} have no labels; set it to false, or name "
             "columns of the labels in data.label."
         )
-    if config.optim.discriminator.ema:
-        raise UserError("optim.discriminator.ema is set, but only the generator's weights are averaged; leave it {}.")
+    checks.critic_is_not_averaged(config)
     classes = len(info.classes) if method.conditional else 0
     implied = dict(image_shape=tuple(info.image), axis_name=axis)
     told = classes or method.categories
