@@ -13,13 +13,14 @@ mutual information of a and v~ (ibid., eq. 6; Chen et al. 2016), Q being an outp
     (5)  - lambda log Q(a | v~)
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 
-from jaxgen.core import Aux, Averages, Method, Spec, Task, Turn, UserError, alternate, each, split_each
+from jaxgen.core import Aux, Averages, Method, Spec, State, Task, Turn, UserError, alternate, each, split_each
 from jaxgen.nets.roles import Net
 from jaxgen.objectives.adversarial import Objective, critic_loss, generator_loss, non_saturating, per_example
 from jaxgen.ops.clips import clips, frames, pick
@@ -44,9 +45,19 @@ class _Model(NamedTuple):
 
     generator: Net
     motion: Net
+    image_critic: Net
+    video_critic: Net
+    objective: Objective
     sizes: Sizes
+    length: int
     classes: int
-    """Labels or categories that G and R are told."""
+    categories: int
+    information: float
+
+    @property
+    def kinds(self) -> int:
+        """Labels or categories that G and R are told."""
+        return self.classes or self.categories
 
 
 def mocogan(
@@ -90,6 +101,18 @@ def mocogan(
     Raises:
       UserError: a size below its minimum, or both classes and categories.
     """
+    _check(sizes, variants, sample_frames, classes, categories)
+    nets = (generator, motion, image_critic, video_critic)
+    model = _Model(*nets, objective, sizes, length, classes, categories, information)
+    turns = [
+        Turn(D, partial(_critic_turn, model), critic_tx, micro=micro),
+        Turn(G, partial(_generator_turn, model), generator_tx, averages, micro=micro),
+    ]
+    tasks = _tasks(model, image_shape, sample_frames or length, variants)
+    return alternate(partial(_init, model), turns, tasks, axis=axis)
+
+
+def _check(sizes: Sizes, variants: int, sample_frames: int, classes: int, categories: int) -> None:
     for name, value, least in (
         *((f"method.{field}", number, 1) for field, number in sizes._asdict().items()),
         ("sampler.variants", variants, 2),
@@ -100,70 +123,72 @@ def mocogan(
             raise UserError(f"{name} is {value}; it should be at least {least}.")
     if classes and categories:
         raise UserError("A conditional model has its labels for categories: set method.categories to 0.")
-    model = _Model(generator, motion, sizes, classes or categories)
 
-    def told(batch, keys):
-        """Labels [B] that G and R are told."""
-        return _whole_numbers(keys, categories) if categories else batch.get("label") if classes else None
 
-    def cond(labels):
-        return {"label": labels} if classes else {}
+def _init(model: _Model, rng, batch, frozen):
+    rngs, sizes = jax.random.split(rng, 4), model.sizes
+    video = to_float(batch["video"][:1])
+    labels = jnp.zeros((1,), jnp.int32)
+    to_makers, to_critics = _cond(labels, model.kinds), _cond(labels, model.classes)
+    code, noise = jnp.zeros((1, sizes.content + sizes.motion)), jnp.zeros((1, model.length, sizes.noise))
+    made = {
+        "frames": model.generator.init(rngs[0], code, to_makers),
+        "motion": model.motion.init(rngs[1], noise, jnp.zeros((1, sizes.motion)), to_makers),
+    }
+    critics = {
+        "image": model.image_critic.init(rngs[2], video[:, 0], to_critics),
+        "video": model.video_critic.init(rngs[3], video, to_critics),
+    }
+    return {G: _unzip(made), D: _unzip(critics)}
 
-    def init(rng, batch, frozen):
-        rngs = jax.random.split(rng, 4)
-        video = to_float(batch["video"][:1])
-        labels = jnp.zeros((1,), jnp.int32)
-        code, noise = jnp.zeros((1, sizes.content + sizes.motion)), jnp.zeros((1, length, sizes.noise))
-        made = {
-            "frames": generator.init(rngs[0], code, _cond(model, labels)),
-            "motion": motion.init(rngs[1], noise, jnp.zeros((1, sizes.motion)), _cond(model, labels)),
-        }
-        critics = {
-            "image": image_critic.init(rngs[2], video[:, 0], cond(labels)),
-            "video": video_critic.init(rngs[3], video, cond(labels)),
-        }
-        return {G: _unzip(made), D: _unzip(critics)}
 
-    def judge(params, stats, video, labels, frame_keys, rng):
-        """Logits of both critics {"image", "video"}, the logits of Q or None, and the critics' new statistics."""
-        frame, mode = pick(video, _whole_numbers(frame_keys, length)), dict(train=True, rng=rng)
-        (image, _), one = image_critic.apply(params["image"], stats["image"], frame, cond(labels), **mode)
-        (whole, seen), two = video_critic.apply(params["video"], stats["video"], video, cond(labels), **mode)
-        return {"image": image, "video": whole}, seen[-1] if categories else None, {"image": one, "video": two}
+def _critic_turn(model: _Model, params, state: State, batch, keys):
+    """Eq. (3) and (5)."""
+    label_keys, code_keys, real_keys, fake_keys, dropout_keys = split_each(keys, 5)
+    labels, rng = _labels(model, batch, label_keys), dropout_keys[0]
+    mode = dict(train=True, rng=rng)
+    fake, _ = imagine(model, state.params[G], state.stats[G], code_keys, labels, model.length, **mode)
+    real, _, stats = _judge(model, params, state.stats[D], to_float(batch["video"]), labels, real_keys, rng)
+    made, guess, stats = _judge(model, params, stats, jax.lax.stop_gradient(fake), labels, fake_keys, rng)
+    values = sum(critic_loss(model.objective, real[name], made[name]) for name in real)
+    metrics = {f"{name}_real": per_example(logits) for name, logits in real.items()}
+    metrics |= {f"{name}_fake": per_example(logits) for name, logits in made.items()}
+    return _informed(model, values, metrics, guess, labels, stats)
 
-    def critic_turn(params, state, batch, keys):
-        """Eq. (3) and (5)."""
-        label_keys, code_keys, real_keys, fake_keys, dropout_keys = split_each(keys, 5)
-        labels, rng = told(batch, label_keys), dropout_keys[0]
-        fake, _ = imagine(model, state.params[G], state.stats[G], code_keys, labels, length, train=True, rng=rng)
-        real, _, stats = judge(params, state.stats[D], to_float(batch["video"]), labels, real_keys, rng)
-        made, guess, stats = judge(params, stats, jax.lax.stop_gradient(fake), labels, fake_keys, rng)
-        values = sum(critic_loss(objective, real[name], made[name]) for name in real)
-        metrics = {f"{name}_real": per_example(logits) for name, logits in real.items()}
-        metrics |= {f"{name}_fake": per_example(logits) for name, logits in made.items()}
-        return informed(values, metrics, guess, labels, stats)
 
-    def generator_turn(params, state, batch, keys):
-        """Eq. (4) and (5)."""
-        label_keys, code_keys, frame_keys, dropout_keys = split_each(keys, 4)
-        labels, rng = told(batch, label_keys), dropout_keys[0]
-        fake, stats = imagine(model, params, state.stats[G], code_keys, labels, length, train=True, rng=rng)
-        made, guess, _ = judge(state.params[D], state.stats[D], fake, labels, frame_keys, rng)
-        values = sum(generator_loss(objective, logits) for logits in made.values())
-        return informed(values, {f"{k}_fake": per_example(v) for k, v in made.items()}, guess, labels, stats)
+def _generator_turn(model: _Model, params, state: State, batch, keys):
+    """Eq. (4) and (5)."""
+    label_keys, code_keys, frame_keys, dropout_keys = split_each(keys, 4)
+    labels, rng = _labels(model, batch, label_keys), dropout_keys[0]
+    fake, stats = imagine(model, params, state.stats[G], code_keys, labels, model.length, train=True, rng=rng)
+    made, guess, _ = _judge(model, state.params[D], state.stats[D], fake, labels, frame_keys, rng)
+    values = sum(generator_loss(model.objective, logits) for logits in made.values())
+    metrics = {f"{name}_fake": per_example(logits) for name, logits in made.items()}
+    return _informed(model, values, metrics, guess, labels, stats)
 
-    def informed(values, metrics, guess, labels, stats):
-        if guess is None:
-            return values, Aux(metrics, stats=stats)
-        unknown = optax.softmax_cross_entropy_with_integer_labels(guess, labels)
-        return values + information * unknown, Aux({**metrics, "information": unknown}, stats=stats)
 
-    turns = [
-        Turn(D, critic_turn, critic_tx, micro=micro),
-        Turn(G, generator_turn, generator_tx, averages, micro=micro),
-    ]
-    tasks = _tasks(model, image_shape, sample_frames or length, variants)
-    return alternate(init, turns, tasks, axis=axis)
+def _labels(model: _Model, batch, keys):
+    """Labels [B] that G and R are told: categories drawn, the classes of the batch, or None."""
+    if model.categories:
+        return _whole_numbers(keys, model.categories)
+    return batch.get("label") if model.classes else None
+
+
+def _judge(model: _Model, params, stats, video, labels, frame_keys, rng):
+    """Logits of both critics {"image", "video"}, the logits of Q or None, and the critics' new statistics."""
+    frame, mode = pick(video, _whole_numbers(frame_keys, model.length)), dict(train=True, rng=rng)
+    cond = _cond(labels, model.classes)
+    (image, _), one = model.image_critic.apply(params["image"], stats["image"], frame, cond, **mode)
+    (whole, seen), two = model.video_critic.apply(params["video"], stats["video"], video, cond, **mode)
+    return {"image": image, "video": whole}, seen[-1] if model.categories else None, {"image": one, "video": two}
+
+
+def _informed(model: _Model, values, metrics, guess, labels, stats):
+    """A turn's loss with the bound (5), where there are categories to guess."""
+    if guess is None:
+        return values, Aux(metrics, stats=stats)
+    unknown = optax.softmax_cross_entropy_with_integer_labels(guess, labels)
+    return values + model.information * unknown, Aux({**metrics, "information": unknown}, stats=stats)
 
 
 def _unzip(made):
@@ -171,8 +196,9 @@ def _unzip(made):
     return tuple({name: pair[i] for name, pair in made.items()} for i in range(2))
 
 
-def _cond(model: _Model, labels):
-    return {"label": labels} if model.classes else {}
+def _cond(labels, kinds: int) -> dict[str, jax.Array]:
+    """What a network hears that knows `kinds` of labels: G and R know classes or categories, critics classes alone."""
+    return {"label": labels} if kinds else {}
 
 
 def _whole_numbers(keys, count: int) -> jax.Array:
@@ -194,17 +220,18 @@ def imagine(model: _Model, params, stats, keys, labels, length: int, *, train=Fa
     own, first, noise = jnp.split(drawn, [sizes.content, sizes.content + sizes.motion], axis=1)
     content = own if content is None else content
     noise = noise.reshape(-1, length, sizes.noise)
-    path, moved = model.motion.apply(params["motion"], stats["motion"], noise, first, _cond(model, labels), **mode)
+    cond = _cond(labels, model.kinds)
+    path, moved = model.motion.apply(params["motion"], stats["motion"], noise, first, cond, **mode)
     codes = jnp.concatenate([jnp.broadcast_to(content[:, None], (*path.shape[:2], sizes.content)), path], axis=-1)
     repeated = None if labels is None else jnp.repeat(labels, length)
-    cond = _cond(model, repeated)
+    cond = _cond(repeated, model.kinds)
     images, new = model.generator.apply(params["frames"], stats["frames"], frames(codes), cond, **mode)
     return clips(images, length), {"frames": new, "motion": moved}
 
 
 def _tasks(model: _Model, image_shape, length: int, variants: int) -> dict[str, Task]:
     """sample: one clip per key. recombine: `variants` motions of one content side by side, [T, H, variants W, C]."""
-    inputs = {"label": Spec("label", (), jnp.int32, high=model.classes)} if model.classes else {}
+    inputs = {"label": Spec("label", (), jnp.int32, high=model.kinds)} if model.kinds else {}
     height, width, channels = image_shape
 
     def draw(weights, keys, labels, content=None):
