@@ -3,6 +3,7 @@
 One player, the pixels; every picture of the batch is a problem of its own.
 """
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -75,48 +76,57 @@ def gatys(
     choose(dict.fromkeys(COLOURS), colour, "method.colour")
     model = _Gatys(encoder, tuple(content_layers), tuple(style_layers), weighting, colour)
 
-    def init(rng: jax.Array, batch: Batch, frozen: dict[str, Any]) -> State:
-        state_rng, noise_rng = jax.random.split(rng)
-        content, paint, chroma = _seen(model, to_float(batch["image"]), to_float(batch["style"]))
-        targets = _targets(model, frozen, content, paint)
-        if start == "noise":
-            keys = replicas.keys(noise_rng, content.shape[0], None)
-            content = NOISE * each(jax.random.normal, keys, content.shape[1:])
-        params = {"pixels": content}
-        memory = {**targets, "chroma": chroma} if colour == "luminance" else targets
-        return State(
-            step=jnp.zeros((), jnp.int32),
-            rng=state_rng,
-            params={PLAYER: params},
-            opt={PLAYER: jax.vmap(tx.init)(params)},
-            ema={},
-            stats={PLAYER: {}},
-            frozen=frozen,
-            memory=memory,
-        )
-
-    def step(state: State, batch: Batch) -> tuple[State, Metrics]:
-        def one(params, opt, targets):
-            """A batch of one picture; it draws no noise, so its key says nothing."""
-            targets = jax.tree.map(lambda x: x[None], targets)
-            params, opt, metrics, _ = descend(
-                lambda params, targets, keys: _loss(model, state.frozen, params["pixels"][None], targets),
-                tx,
-                params,
-                opt,
-                targets,
-                jax.random.key(0),
-            )
-            return params, opt, metrics
-
-        targets = {name: state.memory[name] for name in ("scale", "content", "gram")}
-        params, opt, metrics = jax.vmap(one)(state.params[PLAYER], state.opt[PLAYER], targets)
-        metrics = replicas.mean(jax.tree.map(jnp.mean, metrics), axis)
-        state = state.replace(step=state.step + 1, params={PLAYER: params}, opt={PLAYER: opt})
-        return state, {f"{PLAYER}/{name}": value for name, value in metrics.items()}
-
     paths = (f"params/{PLAYER}", f"opt/{PLAYER}", "memory")
-    return Method(init, step, _tasks(model, image, images), per_example_state=paths, requires=(ENCODER,))
+    return Method(
+        partial(_init, model, tx, start),
+        partial(_step, model, tx, axis),
+        _tasks(model, image, images),
+        per_example_state=paths,
+        requires=(ENCODER,),
+    )
+
+
+def _init(model: _Gatys, tx, start: str, rng: jax.Array, batch: Batch, frozen: dict[str, Any]) -> State:
+    state_rng, noise_rng = jax.random.split(rng)
+    content, paint, chroma = _seen(model, to_float(batch["image"]), to_float(batch["style"]))
+    targets = _targets(model, frozen, content, paint)
+    if start == "noise":
+        keys = replicas.keys(noise_rng, content.shape[0], None)
+        content = NOISE * each(jax.random.normal, keys, content.shape[1:])
+    params = {"pixels": content}
+    return State(
+        step=jnp.zeros((), jnp.int32),
+        rng=state_rng,
+        params={PLAYER: params},
+        opt={PLAYER: jax.vmap(tx.init)(params)},
+        ema={},
+        stats={PLAYER: {}},
+        frozen=frozen,
+        memory={**targets, "chroma": chroma} if model.colour == "luminance" else targets,
+    )
+
+
+def _step(model: _Gatys, tx, axis: str | None, state: State, batch: Batch) -> tuple[State, Metrics]:
+    """Every picture one step down its own loss."""
+
+    def one(params, opt, targets):
+        """A batch of one picture; it draws no noise, so its key says nothing."""
+        targets = jax.tree.map(lambda x: x[None], targets)
+        params, opt, metrics, _ = descend(
+            lambda params, targets, keys: _loss(model, state.frozen, params["pixels"][None], targets),
+            tx,
+            params,
+            opt,
+            targets,
+            jax.random.key(0),
+        )
+        return params, opt, metrics
+
+    targets = {name: state.memory[name] for name in ("scale", "content", "gram")}
+    params, opt, metrics = jax.vmap(one)(state.params[PLAYER], state.opt[PLAYER], targets)
+    metrics = replicas.mean(jax.tree.map(jnp.mean, metrics), axis)
+    state = state.replace(step=state.step + 1, params={PLAYER: params}, opt={PLAYER: opt})
+    return state, {f"{PLAYER}/{name}": value for name, value in metrics.items()}
 
 
 def _seen(model, content, paint):

@@ -21,6 +21,7 @@ In one step the translators move first, by (1) or (3); the critics then see what
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -115,9 +116,7 @@ def pix2pix(
         noise, critic_keys = split_each(keys, 2)
         a, b = to_float(batch["image"]), to_float(batch["target"])
         fake, stats = generator.apply(params, state.stats[G], a, {"noise": noise}, train=True)
-        (logits, _), _ = critic.apply(
-            state.params[D], state.stats[D], fake, {"image": a}, train=True, rng=critic_keys[0]
-        )
+        logits, _ = _judge(critic, state.params[D], {"image": a})(state.stats[D], fake, critic_keys)
         apart = distance(b, fake)
         values = generator_loss(objective, logits) + reconstruction * apart
         return values, Aux({"distance": apart, "fake": per_example(logits)}, stats, outputs={TARGET: fake})
@@ -177,60 +176,71 @@ def cyclegan(
     if pool < 0:
         raise UserError(f"method.pool is {pool}; it should be 0 (no pool) or the number of images to keep.")
 
-    def init(rng, batch):
-        rngs = jax.random.split(rng, 4)
-        a, b = (to_float(batch[name][:1]) for name in ("image", "target"))
-        nets = {FORWARD: generator.init(rngs[0], a, {}), BACKWARD: generator.init(rngs[1], b, {})}
-        critics = {SOURCE: critic.init(rngs[2], a, {}), TARGET: critic.init(rngs[3], b, {})}
-        return {player: _columns(found) for player, found in ((G, nets), (D, critics))}
-
-    def generator_turn(params, state, batch, keys):
-        """Eq. (1)."""
-        a, b = to_float(batch["image"]), to_float(batch["target"])
-        stats = dict(state.stats[G])
-        dropout, critic_keys = split_each(keys, 2)
-
-        def go(way, x):
-            x, stats[way] = generator.apply(params[way], stats[way], x, {}, train=True, rng=dropout[0])
-            return x
-
-        def fooled(kind, x):
-            (logits, _), _ = critic.apply(
-                state.params[D][kind], state.stats[D][kind], x, {}, train=True, rng=critic_keys[0]
-            )
-            return generator_loss(objective, logits), per_example(logits)
-
-        fake_b, fake_a = go(FORWARD, a), go(BACKWARD, b)
-        (loss_b, logit_b), (loss_a, logit_a) = fooled(TARGET, fake_b), fooled(SOURCE, fake_a)
-        cycle = distance(go(BACKWARD, fake_b), a) + distance(go(FORWARD, fake_a), b)
-        values = weights.adversarial * (loss_b + loss_a) + weights.cycle * cycle
-        metrics = {"cycle": cycle / 2, "fake": (logit_a + logit_b) / 2}
-        if weights.identity:
-            same = distance(go(FORWARD, b), b) + distance(go(BACKWARD, a), a)
-            values = values + weights.identity * same
-            metrics["identity"] = same / 2
-        return values, Aux(metrics, stats, outputs={SOURCE: fake_a, TARGET: fake_b})
-
-    def critic_turn(params, state, batch, keys):
-        """Eq. (2)."""
-        stats, total, means = {}, 0.0, []
-        for kind, name in ((SOURCE, "image"), (TARGET, "target")):
-            real, fake = to_float(batch[name]), batch["fakes"][kind]
-            judge = _judge(critic, params[kind], {})
-            values, metrics, stats[kind] = _examine(objective, judge, state.stats[D][kind], real, fake, keys)
-            total = total + values
-            means.append(metrics)
-        return total, Aux(jax.tree.map(lambda x, y: (x + y) / 2, *means), stats)
-
+    model = _Cycle(generator, critic, objective, weights)
     return _game(
-        init,
-        Turn(G, generator_turn, generator_tx, averages, micro=micro),
-        Turn(D, critic_turn, critic_tx, micro=micro),
+        partial(_cycle_init, model),
+        Turn(G, partial(_translators_turn, model), generator_tx, averages, micro=micro),
+        Turn(D, partial(_critics_turn, model), critic_tx, micro=micro),
         _cycle_tasks(generator, image_shape),
         pool=pool,
         image_shape=image_shape,
         axis=axis,
     )
+
+
+class _Cycle(NamedTuple):
+    """What CycleGAN's turns share."""
+
+    generator: Net
+    critic: Net
+    objective: Objective
+    weights: CycleWeights
+
+
+def _cycle_init(model: _Cycle, rng, batch):
+    rngs = jax.random.split(rng, 4)
+    a, b = (to_float(batch[name][:1]) for name in ("image", "target"))
+    nets = {FORWARD: model.generator.init(rngs[0], a, {}), BACKWARD: model.generator.init(rngs[1], b, {})}
+    critics = {SOURCE: model.critic.init(rngs[2], a, {}), TARGET: model.critic.init(rngs[3], b, {})}
+    return {player: _columns(found) for player, found in ((G, nets), (D, critics))}
+
+
+def _translators_turn(model: _Cycle, params, state: State, batch, keys):
+    """Eq. (1)."""
+    a, b = to_float(batch["image"]), to_float(batch["target"])
+    stats = dict(state.stats[G])
+    dropout, critic_keys = split_each(keys, 2)
+
+    def go(way, x):
+        x, stats[way] = model.generator.apply(params[way], stats[way], x, {}, train=True, rng=dropout[0])
+        return x
+
+    def fooled(kind, x):
+        logits, _ = _judge(model.critic, state.params[D][kind], {})(state.stats[D][kind], x, critic_keys)
+        return generator_loss(model.objective, logits), per_example(logits)
+
+    fake_b, fake_a = go(FORWARD, a), go(BACKWARD, b)
+    (loss_b, logit_b), (loss_a, logit_a) = fooled(TARGET, fake_b), fooled(SOURCE, fake_a)
+    cycle = distance(go(BACKWARD, fake_b), a) + distance(go(FORWARD, fake_a), b)
+    values = model.weights.adversarial * (loss_b + loss_a) + model.weights.cycle * cycle
+    metrics = {"cycle": cycle / 2, "fake": (logit_a + logit_b) / 2}
+    if model.weights.identity:
+        same = distance(go(FORWARD, b), b) + distance(go(BACKWARD, a), a)
+        values = values + model.weights.identity * same
+        metrics["identity"] = same / 2
+    return values, Aux(metrics, stats, outputs={SOURCE: fake_a, TARGET: fake_b})
+
+
+def _critics_turn(model: _Cycle, params, state: State, batch, keys):
+    """Eq. (2)."""
+    stats, total, means = {}, 0.0, []
+    for kind, name in ((SOURCE, "image"), (TARGET, "target")):
+        real, fake = to_float(batch[name]), batch["fakes"][kind]
+        judge = _judge(model.critic, params[kind], {})
+        values, metrics, stats[kind] = _examine(model.objective, judge, state.stats[D][kind], real, fake, keys)
+        total = total + values
+        means.append(metrics)
+    return total, Aux(jax.tree.map(lambda x, y: (x + y) / 2, *means), stats)
 
 
 def _cycle_tasks(generator: Net, image_shape) -> dict[str, Task]:
