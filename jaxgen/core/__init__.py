@@ -3,7 +3,7 @@
 from jaxgen.core import replicas, trees
 from jaxgen.core.descend import Aux, descend
 from jaxgen.core.method import Batch, Method, Metrics, Spec, Task, Tiles
-from jaxgen.core.minimize import Averages, Lazy, Loss, Turn, alternate, minimize, start
+from jaxgen.core.minimize import Averages, Lazy, Loss, Turn, alternate, minimize, move, start
 from jaxgen.core.replicas import each, split_each
 from jaxgen.core.state import RAW, State, Weights, weights
 from jaxgen.errors import UserError, choose, settle, suggest
@@ -29,6 +29,7 @@ __all__ = [
     "descend",
     "each",
     "minimize",
+    "move",
     "replicas",
     "settle",
     "split_each",

@@ -64,8 +64,8 @@ def start(
     )
 
 
-def move(turn: Turn, state: State, batch: Batch, rng: jax.Array, axis: str | None) -> tuple[State, Metrics]:
-    """One optimizer step of one player; everything else in the state stays."""
+def move(turn: Turn, state: State, batch: Batch, rng: jax.Array, axis: str | None) -> tuple[State, Metrics, Any]:
+    """One optimizer step of one player, its metrics, and the outputs of its loss; the rest of the state stays."""
 
     def loss(params, batch, keys):
         values, aux = turn.loss(params, state, batch, keys)
@@ -94,7 +94,7 @@ def move(turn: Turn, state: State, batch: Batch, rng: jax.Array, axis: str | Non
         ema=ema,
         memory={**state.memory, **aux.memory},
     )
-    return state, {f"{name}/{key}": value for key, value in metrics.items()}
+    return state, {f"{name}/{key}": value for key, value in metrics.items()}, aux.outputs
 
 
 def _lazily(term: Lazy, due, params, state, batch, keys):
@@ -143,12 +143,13 @@ def alternate(
             turn_rng = jax.random.fold_in(rng, index)
             if turn.repeats == 1:
                 one = jax.tree.map(lambda x: x[-1], batch) if batches > 1 else batch
-                state, made = move(turn, state, one, turn_rng, axis)
+                state, made, _ = move(turn, state, one, turn_rng, axis)
             else:
 
                 def body(state, item, turn=turn, turn_rng=turn_rng):
                     repeat, one = item
-                    return move(turn, state, one, jax.random.fold_in(turn_rng, repeat), axis)
+                    state, made, _ = move(turn, state, one, jax.random.fold_in(turn_rng, repeat), axis)
+                    return state, made
 
                 some = jax.tree.map(lambda x, n=turn.repeats: x[:n], batch)
                 state, made = jax.lax.scan(body, state, (jnp.arange(turn.repeats), some))

@@ -32,13 +32,12 @@ from jaxgen.core import (
     Aux,
     Averages,
     Method,
-    Metrics,
     Spec,
     State,
     Task,
     Turn,
     UserError,
-    descend,
+    move,
     replicas,
     split_each,
     start,
@@ -306,11 +305,11 @@ def _game(
 
     def step(state, batch):
         g_rng, d_rng, pool_rng = jax.random.split(jax.random.fold_in(state.rng, state.step), 3)
-        state, made, fakes = _move(generator, state, batch, g_rng, axis)
+        state, made, fakes = move(generator, state, batch, g_rng, axis)
         if pool:
             memory, fakes = _remember(state.memory, fakes, pool_rng, axis)
             state = state.replace(memory=memory)
-        state, more, _ = _move(critic, state, {**batch, "fakes": fakes}, d_rng, axis)
+        state, more, _ = move(critic, state, {**batch, "fakes": fakes}, d_rng, axis)
         return state.replace(step=state.step + 1), made | more
 
     return Method(first, step, tasks)
@@ -330,25 +329,3 @@ def _remember(memory, fakes, rng: jax.Array, axis: str | None):
             shown = jax.lax.dynamic_slice_in_dim(shown, jax.lax.axis_index(axis) * here, here)
         returned[kind] = shown
     return after, returned
-
-
-def _move(turn: Turn, state: State, batch, rng: jax.Array, axis: str | None) -> tuple[State, Metrics, Any]:
-    """One optimizer step of one player, and what its loss put out per example."""
-    name = turn.player
-
-    def loss(params, batch, keys):
-        return turn.loss(params, state, batch, keys)
-
-    params, opt, metrics, aux = descend(
-        loss, turn.tx, state.params[name], state.opt[name], batch, rng, axis=axis, micro=turn.micro
-    )
-    ema = state.ema
-    if turn.averages:
-        ema = {**ema, name: turn.averages.update(ema[name], params, aux.stats, state.step)}
-    state = state.replace(
-        params={**state.params, name: params},
-        opt={**state.opt, name: opt},
-        stats={**state.stats, name: aux.stats},
-        ema=ema,
-    )
-    return state, {f"{name}/{key}": value for key, value in metrics.items()}, jax.lax.stop_gradient(aux.outputs)
