@@ -18,21 +18,37 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"jaxgen {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for add in (_add_train, _add_sample, _add_run, _add_evaluate, _add_zoo, _add_config, _add_data):
+        add(commands)
+    return top
 
-    def command(name, run, help, **kwargs):
-        sub = commands.add_parser(name, help=help, description=help, **kwargs)
-        sub.set_defaults(run=run)
-        return sub
 
-    sub = command("train", _train, "Train a config, or go on with the run in --workdir.")
+def _command(commands, name: str, run, help: str) -> argparse.ArgumentParser:
+    sub = commands.add_parser(name, help=help, description=help)
+    sub.set_defaults(run=run)
+    return sub
+
+
+def _rundir(sub) -> None:
+    sub.add_argument("rundir", metavar="RUN", help="a run's directory, or the name of the config that made runs/CONFIG")
+
+
+def _overrides(sub, help: str | None = "sampler settings, e.g. sampler.steps=20") -> None:
+    sub.add_argument("overrides", metavar="KEY=VALUE", nargs="*", help=help)
+
+
+def _add_train(commands) -> None:
+    sub = _command(commands, "train", _train, "Train a config, or go on with the run in --workdir.")
     sub.add_argument("config", metavar="CONFIG", help="a name of `jaxgen zoo`, or a path to a config file")
-    sub.add_argument("overrides", metavar="KEY=VALUE", nargs="*", help="e.g. train.steps=2000 optim.lr=1e-4")
+    _overrides(sub, "e.g. train.steps=2000 optim.lr=1e-4")
     sub.add_argument("--workdir", metavar="DIR", type=Path, help="the run's directory (default: runs/CONFIG)")
     sub.add_argument("--quiet", action="store_true", help="no progress bar")
 
-    sub = command("sample", _sample, "Draw images from a trained model.")
-    _add_run(sub)
-    sub.add_argument("overrides", metavar="KEY=VALUE", nargs="*", help="sampler settings, e.g. sampler.steps=20")
+
+def _add_sample(commands) -> None:
+    sub = _command(commands, "sample", _sample, "Draw images from a trained model.")
+    _rundir(sub)
+    _overrides(sub)
     sub.add_argument("-n", type=int, default=64, metavar="N", help="number of images (default: 64)")
     sub.add_argument("--seed", type=int, default=0, help="image i depends on the seed and i alone (default: 0)")
     sub.add_argument(
@@ -45,10 +61,13 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--label", metavar="L[,L...]", help="class of all images, or one for each")
     sub.add_argument("--chunk", type=int, default=0, help="images per call of the compiled sampler")
 
-    sub = command("run", _run, "Run another task of a trained model: reconstruct, interpolate, inpaint, log_prob, ...")
-    _add_run(sub)
+
+def _add_run(commands) -> None:
+    help = "Run another task of a trained model: reconstruct, interpolate, inpaint, log_prob, ..."
+    sub = _command(commands, "run", _run, help)
+    _rundir(sub)
     sub.add_argument("task", metavar="TASK", help="one of the model's tasks; an unknown one lists them")
-    sub.add_argument("overrides", metavar="KEY=VALUE", nargs="*", help="sampler settings, e.g. sampler.steps=20")
+    _overrides(sub)
     sub.add_argument(
         "--input",
         nargs="+",
@@ -60,25 +79,33 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--seed", type=int, default=0)
     sub.add_argument("--out", type=Path, metavar="PATH", help="as for sample; .json or .npz for numbers")
 
-    sub = command("evaluate", _evaluate, "Judge a trained model: samples against held-out images, likelihoods.")
-    _add_run(sub)
-    sub.add_argument("overrides", metavar="KEY=VALUE", nargs="*", help="sampler settings, e.g. sampler.steps=20")
+
+def _add_evaluate(commands) -> None:
+    help = "Judge a trained model: samples against held-out images, likelihoods."
+    sub = _command(commands, "evaluate", _evaluate, help)
+    _rundir(sub)
+    _overrides(sub)
     sub.add_argument("-n", type=int, default=0, help="number of samples (default: the config's eval.samples)")
     sub.add_argument("--seed", type=int, default=0)
     sub.add_argument("--judge", metavar="RUN", help="a classifier run (default: the one of the data set)")
     sub.add_argument("--out", type=Path, metavar="FILE", help="default: RUN/card.json")
 
-    sub = command("zoo", _zoo, "List every config: family, parameters, paper, score.")
+
+def _add_zoo(commands) -> None:
+    sub = _command(commands, "zoo", _zoo, "List every config: family, parameters, paper, score.")
     sub.add_argument("family", nargs="?", default="", help="only this family")
 
-    sub = command("config", _config, "Print the full tree of a config.")
-    sub.add_argument("config", metavar="CONFIG")
-    sub.add_argument("overrides", metavar="KEY=VALUE", nargs="*")
 
-    sub = commands.add_parser(
-        "data", help="Prepare and look at data sets.", description="Prepare and look at data sets."
-    )
-    kinds = sub.add_subparsers(dest="data_command", metavar="COMMAND", required=True)
+def _add_config(commands) -> None:
+    sub = _command(commands, "config", _config, "Print the full tree of a config.")
+    sub.add_argument("config", metavar="CONFIG")
+    _overrides(sub, None)
+
+
+def _add_data(commands) -> None:
+    help = "Prepare and look at data sets."
+    top = commands.add_parser("data", help=help, description=help)
+    kinds = top.add_subparsers(dest="data_command", metavar="COMMAND", required=True)
     sub = kinds.add_parser("prepare", help="Prepare a tensorflow-datasets data set for random access.")
     sub.add_argument("name", metavar="NAME", help="e.g. mnist")
     sub.add_argument("--data-dir", type=Path, help="where prepared data sets live")
@@ -86,15 +113,10 @@ def parser() -> argparse.ArgumentParser:
     sub.set_defaults(run=_data_prepare)
     sub = kinds.add_parser("show", help="Draw a contact sheet of a data set.")
     sub.add_argument("name", metavar="NAME", help="a data set, a folder or archive of images, or a CONFIG")
-    sub.add_argument("overrides", metavar="KEY=VALUE", nargs="*", help="e.g. data.size=32")
+    _overrides(sub, "e.g. data.size=32")
     sub.add_argument("--split", default="train", choices=("train", "test"))
     sub.add_argument("--out", type=Path, help="default: NAME.png")
     sub.set_defaults(run=_data_show)
-    return top
-
-
-def _add_run(sub) -> None:
-    sub.add_argument("rundir", metavar="RUN", help="a run's directory, or the name of the config that made runs/CONFIG")
 
 
 def _load(name: str, overrides: Sequence[str]):

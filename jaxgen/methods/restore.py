@@ -89,7 +89,6 @@ def restore(
     if loss == "charbonnier":
         distance = partial(restoration.charbonnier, epsilon=epsilon)
     settings = settle(SAMPLER, sampler, "sampler")
-    side = _tile(settings, reach)
 
     def init(rng, batch, frozen):
         return upscaler.init(rng, degrade(to_float(batch["image"]), scale))
@@ -100,6 +99,14 @@ def restore(
         x, stats = upscaler.apply(params, state.stats[PLAYER], low, train=True, rng=keys[0])
         shown = restoration.psnr(jax.lax.stop_gradient(jnp.clip(x, -1.0, 1.0)), truth)
         return distance(x, truth), Aux({"psnr": shown}, stats=stats)
+
+    tasks = _tasks(upscaler, image, scale, reach, settings)
+    return minimize(init, objective, tx, tasks, player=PLAYER, averages=averages, micro=micro, axis=axis)
+
+
+def _tasks(upscaler: Net, image, scale: int, reach: int, settings: Mapping[str, Any]) -> dict[str, Task]:
+    """upscale: small images of any size, in tiles. compare: large images made small, enlarged bicubically and by the
+    network, side by side."""
 
     def enlarged(weights, low):
         def net(x):
@@ -114,14 +121,14 @@ def restore(
         low = degrade(inputs["image"], scale)
         return {"image": jnp.concatenate([interpolate(low, scale), enlarged(weights, low)], axis=2)}
 
+    side = _tile(settings, reach)
     height, width, channels = image
     shapes = (side,) * 2, (side * scale,) * 2, image[:2], (height, 2 * width)
     small, large, one, two = (Spec("image", (*shape, channels)) for shape in shapes)
-    tasks = {
+    return {
         "compare": Task(compare, {"image": one}, {"image": two}),
         "upscale": Task(upscale, {"image": small}, {"image": large}, tiles=Tiles(reach, scale)),
     }
-    return minimize(init, objective, tx, tasks, player=PLAYER, averages=averages, micro=micro, axis=axis)
 
 
 def ensemble(net, x: jax.Array) -> jax.Array:

@@ -213,21 +213,6 @@ def gaussian(shape: tuple[int, int], *, offsets: Sequence[Sequence[int]] = NEARE
     """
     offsets = _check(shape, offsets)
 
-    def diagonal(params):
-        ones = jnp.ones((1, *shape))
-        return (
-            jnp.exp(params["log_precision"])
-            + _gather(jnp.abs(_on_grid(params["couplings"], shape, offsets)), ones, offsets)[0]
-        )
-
-    def conditional(params, x, evidence):
-        """Mean and precision of every pixel, eq. (5) and (9)."""
-        precision = diagonal(params)
-        pull = precision * params["mean"] + _gather(params["couplings"], x - params["mean"], offsets)
-        if evidence is not None:
-            pull, precision = pull + evidence[0], precision + evidence[1]
-        return pull / precision, precision
-
     def init(x):
         axes = (0, 1, 2) if shared else (0,)
         mean, var = jnp.mean(x, axes), jnp.var(x, axes)
@@ -247,19 +232,14 @@ def gaussian(shape: tuple[int, int], *, offsets: Sequence[Sequence[int]] = NEARE
         return -0.5 * total
 
     def site_log_prob(params, x):
-        mean, precision = conditional(params, x, None)
+        mean, precision = gaussian_conditional(params, x, offsets)
         return 0.5 * (jnp.log(precision) - math.log(2.0 * math.pi) - precision * jnp.square(x - mean))
 
     def draw(params, x, keys, evidence):
-        mean, precision = conditional(params, x, evidence)
+        mean, precision = gaussian_conditional(params, x, offsets, evidence)
         return mean + jax.lax.rsqrt(precision) * each(jax.random.normal, keys, shape)
 
-    def log_partition(params):
-        units = jnp.eye(math.prod(shape)).reshape(-1, *shape)
-        matrix = (diagonal(params) * units - _gather(params["couplings"], units, offsets)).reshape(len(units), -1)
-        half = jnp.sum(jnp.log(jnp.diagonal(jnp.linalg.cholesky(matrix))))
-        return 0.5 * len(units) * math.log(2.0 * math.pi) - half
-
+    tractable = math.prod(shape) <= ROW_STATES
     return Field(
         init=init,
         encode=lambda image: image[..., 0].astype(jnp.float32),
@@ -268,12 +248,35 @@ def gaussian(shape: tuple[int, int], *, offsets: Sequence[Sequence[int]] = NEARE
         score=score,
         site_log_prob=site_log_prob,
         draw=draw,
-        expect=lambda params, x, evidence: conditional(params, x, evidence)[0],
+        expect=lambda params, x, evidence: gaussian_conditional(params, x, offsets, evidence)[0],
         estimate=lambda mean: mean,
         corrupt=lambda x, keys, noise: x + noise * each(jax.random.normal, keys, shape),
         evidence=lambda x, noise: (x / noise**2, 1.0 / noise**2),
-        log_partition=log_partition if math.prod(shape) <= ROW_STATES else None,
+        log_partition=(lambda params: gaussian_log_partition(params, shape, offsets)) if tractable else None,
     )
+
+
+def _diagonal(params: Params, shape: tuple[int, ...], offsets: Offsets) -> jax.Array:
+    """L of eq. (5), [H, W]: the diagonal of the precision matrix."""
+    neighbours = _gather(jnp.abs(_on_grid(params["couplings"], shape, offsets)), jnp.ones((1, *shape)), offsets)[0]
+    return jnp.exp(params["log_precision"]) + neighbours
+
+
+def gaussian_conditional(params: Params, x: jax.Array, offsets: Offsets, evidence=None) -> tuple[jax.Array, jax.Array]:
+    """Mean and precision of every pixel given the others, eq. (5) and (9)."""
+    precision = _diagonal(params, x.shape[1:], offsets)
+    pull = precision * params["mean"] + _gather(params["couplings"], x - params["mean"], offsets)
+    if evidence is not None:
+        pull, precision = pull + evidence[0], precision + evidence[1]
+    return pull / precision, precision
+
+
+def gaussian_log_partition(params: Params, shape: tuple[int, int], offsets: Offsets) -> jax.Array:
+    """Eq. (10), by the Cholesky factor of the precision matrix."""
+    units = jnp.eye(math.prod(shape)).reshape(-1, *shape)
+    matrix = _diagonal(params, shape, offsets) * units - _gather(params["couplings"], units, offsets)
+    half = jnp.sum(jnp.log(jnp.diagonal(jnp.linalg.cholesky(matrix.reshape(len(units), -1)))))
+    return 0.5 * len(units) * math.log(2.0 * math.pi) - half
 
 
 FIELDS = {"potts": potts, "gaussian": gaussian}

@@ -81,32 +81,10 @@ def judge_samples(
     Raises:
       UserError: shapes or dtypes differ, or there are too few images.
     """
-    groups = {"samples": samples, "training images": reals_train, "held-out images": reals_test}
-    groups = {name: np.asarray(x) for name, x in groups.items()}
-    for name, x in groups.items():
-        if x.dtype != np.uint8 or x.ndim != 4 or x.shape[1:] != groups["samples"].shape[1:]:
-            raise UserError(
-                f"To evaluate, samples and real images must be uint8 [N, H, W, C] of one shape; "
-                f"the {name} are {x.dtype} {x.shape}."
-            )
-    samples, train, test = groups.values()
+    samples, train, test = _checked(samples, reals_train, reals_test, k)
     count = min(len(samples), len(test))
-    if count <= k or len(train) <= k:
-        raise UserError(
-            f"An evaluation with k = {k} needs more than {k} images on every side; there are {len(samples)} "
-            f"samples, {len(train)} training and {len(test)} held-out images."
-        )
     anchors = pick(reference, train)
-    fitted = evals.measure(evals.moments(judge.features), anchors)
-    metrics = {
-        "classes": evals.classes(judge.probabilities),
-        "score": evals.inception_score(judge.probabilities),
-        "manifolds": evals.manifolds(anchors, k=k),
-        "frechet": evals.frechet(fitted, judge.features),
-        "kernel": evals.kid(judge.features(anchors), judge.features),
-        "nearest": evals.nearest(pick(neighbours, train)),
-        "duplicates": evals.duplicates(),
-    }
+    metrics = _metrics(judge, anchors, pick(neighbours, train), k)
     found = {
         side: {name: evals.measure(metric, pick(count, images)) for name, metric in metrics.items()}
         for side, images in (("samples", samples), ("reals", test))
@@ -123,6 +101,39 @@ def judge_samples(
         "samples": _figures(found["samples"]),
         "reals": _figures(found["reals"]),
         "warnings": warnings,
+    }
+
+
+def _checked(samples, reals_train, reals_test, k: int) -> list[np.ndarray]:
+    """The three sets as arrays, known to be of one shape and large enough."""
+    groups = {"samples": samples, "training images": reals_train, "held-out images": reals_test}
+    groups = {name: np.asarray(x) for name, x in groups.items()}
+    for name, x in groups.items():
+        if x.dtype != np.uint8 or x.ndim != 4 or x.shape[1:] != groups["samples"].shape[1:]:
+            raise UserError(
+                f"To evaluate, samples and real images must be uint8 [N, H, W, C] of one shape; "
+                f"the {name} are {x.dtype} {x.shape}."
+            )
+    samples, train, test = groups.values()
+    if min(len(samples), len(test), len(train)) <= k:
+        raise UserError(
+            f"An evaluation with k = {k} needs more than {k} images on every side; there are {len(samples)} "
+            f"samples, {len(train)} training and {len(test)} held-out images."
+        )
+    return [samples, train, test]
+
+
+def _metrics(judge: evals.Judge, anchors: np.ndarray, known: np.ndarray, k: int) -> dict[str, evals.Metric]:
+    """What is measured of each side, against training images: `anchors`, and for copies all that are `known`."""
+    fitted = evals.measure(evals.moments(judge.features), anchors)
+    return {
+        "classes": evals.classes(judge.probabilities),
+        "score": evals.inception_score(judge.probabilities),
+        "manifolds": evals.manifolds(anchors, k=k),
+        "frechet": evals.frechet(fitted, judge.features),
+        "kernel": evals.kid(judge.features(anchors), judge.features),
+        "nearest": evals.nearest(known),
+        "duplicates": evals.duplicates(),
     }
 
 
