@@ -1,30 +1,37 @@
 """The training loop. It knows methods and devices only as a `Strategy`, and data only as batch(step)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
-import numpy as np
 
 from jaxgen.core import Method, State, UserError
 from jaxgen.parallel import Strategy
 from jaxgen.training import records as run_records
 from jaxgen.training.checkpoints import Checkpoints
-from jaxgen.training.pace import Pace, check
-from jaxgen.training.prefetch import prefetch
+from jaxgen.training.pace import Due, Pace, check, check_start, due
+from jaxgen.training.prefetch import prefetch, stacked
 from jaxgen.training.screen import Screen
 from jaxgen.training.stop import Interrupted, Stop
 from jaxgen.training.window import Window
 from jaxgen.training.writers import Writer
 
 
-def _chunk(batch_fn: Callable[[int], Any], step: int, count: int) -> Any:
-    """The host batches of `count` steps as one: leaves [count, ...], or as they are for a single step."""
-    if count == 1:
-        return batch_fn(step)
-    return jax.tree.map(lambda *parts: np.stack(parts), *[batch_fn(step + i) for i in range(count)])
+class _Run(NamedTuple):
+    """What the steps of a run report to, and what they hear from."""
+
+    settings: Mapping[str, Any]
+    screen: Screen
+    store: Checkpoints
+    stop: Stop
+    writer: Writer | None
+    """None in all processes but the first."""
+    draw: Callable[[State, int], None] | None
+    examples_per_step: int
+    window: Window
+    pace: Pace
 
 
 def _begin(
@@ -80,8 +87,7 @@ def fit(
     missing = [name for name in method.requires if name not in (frozen or {})]
     if missing:
         raise UserError(f"The method needs the frozen network {missing[0]!r}; name its file or run in the config.")
-    steps, call, log_every = settings["steps"], settings["steps_per_call"], settings["log_every"]
-    leader = jax.process_index() == 0
+    steps, call, leader = settings["steps"], settings["steps_per_call"], jax.process_index() == 0
     with ExitStack() as stack:
         store = stack.enter_context(Checkpoints(Path(workdir) / "checkpoints", settings["keep"]))
         screen = stack.enter_context(closing(Screen(steps, examples_per_step, shown=progress and leader)))
@@ -92,54 +98,52 @@ def fit(
         if start >= steps:
             screen.say(f"the run has its {steps} steps already")
             return state
-        if start % call:
-            raise UserError(
-                f"The run stands at step {start}, which is not a multiple of train.steps_per_call = {call}; "
-                "use a value that divides it."
-            )
+        check_start(start, call)
         writer = stack.enter_context(closing(Writer(workdir, start))) if leader else None
         screen.advance(start)
-        batches = stack.enter_context(
-            closing(prefetch(lambda s: strategy.put(_chunk(batch_fn, s, call)), range(start, steps, call)))
-        )
-        window = Window(store.last)
-        pace = Pace(start)
+        ahead = prefetch(lambda s: strategy.put(stacked(batch_fn, s, call)), range(start, steps, call))
+        batches = stack.enter_context(closing(ahead))
+        window, pace = Window(store.last), Pace(start)
+        run = _Run(settings, screen, store, stop, writer, draw, examples_per_step, window, pace)
+        return _steps(run, strategy, state, batches, start)
 
-        for step in range(start, steps, call):
-            batch = next(batches)
-            if step == start:
-                with screen.busy("compiling"):
-                    state, metrics = strategy.step(state, batch)
-                jax.block_until_ready(metrics)
-                pace.restart(step + call)
-            else:
+
+def _steps(run: _Run, strategy: Strategy, state: State, batches: Iterator[Any], start: int) -> State:
+    """From step `start` to the end, with what is due on the way."""
+    call = run.settings["steps_per_call"]
+    for step in range(start, run.settings["steps"], call):
+        batch, done = next(batches), step + call
+        if step == start:
+            with run.screen.busy("compiling"):
                 state, metrics = strategy.step(state, batch)
-            window.add(step + 1, metrics)
-            done = step + call
-            screen.advance(done)
-            last = done == steps
-            logs, saves, draws = (
-                last or (every and done % every == 0)
-                for every in (log_every, settings["checkpoint_every"], settings["sample_every"])
-            )
-            number = stop.agreed(bool(logs))
-            if not (logs or saves or draws or number):
-                continue
-            window.examine()
-            if logs or number:
-                rate, means = pace.rate(done), window.means()
-                screen.report(done, means, rate)
-                if writer:
-                    writer.scalars(
-                        done,
-                        {"time": writer.seconds + pace.total, "images_per_second": rate * examples_per_step, **means},
-                    )
-            with pace.paused():
-                if saves or number:
-                    store.save(done, state)
-                if draws and draw and not (number and not last):
-                    draw(state, done)
-            if number and not last:
-                store.wait()
-                raise Interrupted(done, number)
+            jax.block_until_ready(metrics)
+            run.pace.restart(done)
+        else:
+            state, metrics = strategy.step(state, batch)
+        run.window.add(step + 1, metrics)
+        run.screen.advance(done)
+        now = due(run.settings, done)
+        number = run.stop.agreed(now.log)
+        if number or now.log or now.save or now.draw:
+            _pause(run, state, done, now, number)
     return state
+
+
+def _pause(run: _Run, state: State, done: int, now: Due, number: int) -> None:
+    """Between two steps: log, save and draw what is due, and stop after a signal of this number."""
+    run.window.examine()
+    if now.log or number:
+        rate, means = run.pace.rate(done), run.window.means()
+        run.screen.report(done, means, rate)
+        if run.writer:
+            seconds, speed = run.writer.seconds + run.pace.total, rate * run.examples_per_step
+            run.writer.scalars(done, {"time": seconds, "images_per_second": speed, **means})
+    stopping = number and not now.last
+    with run.pace.paused():
+        if now.save or number:
+            run.store.save(done, state)
+        if now.draw and run.draw and not stopping:
+            run.draw(state, done)
+    if stopping:
+        run.store.wait()
+        raise Interrupted(done, number)

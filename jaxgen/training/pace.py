@@ -3,7 +3,7 @@
 import contextlib
 import time
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from jaxgen.core import UserError
 
@@ -27,6 +27,35 @@ def check(settings: Mapping[str, Any]) -> None:
                 f"train.{name} = {value} is not a multiple of train.steps_per_call = {call}; "
                 f"use {' or '.join(map(str, near))}."
             )
+
+
+def check_start(step: int, call: int) -> None:
+    """A run that goes on must do so where a call of `call` steps begins.
+
+    Raises:
+      UserError: it does not.
+    """
+    if step % call:
+        raise UserError(
+            f"The run stands at step {step}, which is not a multiple of train.steps_per_call = {call}; "
+            "use a value that divides it."
+        )
+
+
+class Due(NamedTuple):
+    """What there is to do after a step."""
+
+    last: bool
+    log: bool
+    save: bool
+    draw: bool
+
+
+def due(settings: Mapping[str, Any], done: int) -> Due:
+    """What is due after `done` steps: everything after the last, else what its interval says (0: nothing)."""
+    last = done == settings["steps"]
+    every = (settings[name] for name in ("log_every", "checkpoint_every", "sample_every"))
+    return Due(last, *(last or bool(n and done % n == 0) for n in every))
 
 
 class Pace:

@@ -5,7 +5,17 @@ import threading
 from collections.abc import Callable, Generator, Iterable
 from typing import Any
 
+import jax
+import numpy as np
+
 _END = object()
+
+
+def stacked(batch_fn: Callable[[int], Any], step: int, count: int) -> Any:
+    """The host batches of `count` steps as one: leaves [count, ...], or as they are for a single step."""
+    if count == 1:
+        return batch_fn(step)
+    return jax.tree.map(lambda *parts: np.stack(parts), *[batch_fn(step + i) for i in range(count)])
 
 
 def prefetch(make: Callable[[int], Any], steps: Iterable[int], ahead: int = 2) -> Generator[Any, None, None]:
