@@ -15,12 +15,39 @@ from pathlib import Path
 import numpy as np
 
 
-def measure(kind: str, train, test, seed: int, steps: int) -> dict:
-    """Log-likelihoods in nats per held-out digit, and seconds, of both sides."""
+def _fit_sklearn(model, x):
+    """(the fitted model, seconds)"""
+    begin = time.perf_counter()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(x.astype(np.float64))
+    return model, time.perf_counter() - begin
+
+
+def _fit_jaxgen(method, train, seed: int, steps: int):
+    """(parameters, BIC, seconds, seconds until the first step was compiled and made)"""
     import jax
-    from sklearn.mixture import GaussianMixture
 
     from jaxgen import parallel
+
+    strategy = parallel.jit_strategy(method, parallel.make_mesh(devices=jax.devices()[:1]))
+    batch = strategy.put({"image": train})
+    begin = time.perf_counter()
+    state = jax.block_until_ready(strategy.init(jax.random.key(seed), {"image": train}, {}))
+    jax.block_until_ready(strategy.step(jax.tree.map(lambda x: x.copy(), state), batch))
+    compiled = time.perf_counter() - begin
+    begin = time.perf_counter()
+    for _ in range(steps):
+        state, metrics = strategy.step(state, batch)
+    jax.block_until_ready(state)
+    seconds = time.perf_counter() - begin
+    return state.params["mixture"], float(metrics["mixture/bic"]), seconds, compiled
+
+
+def measure(kind: str, train, test, seed: int, steps: int) -> dict:
+    """Log-likelihoods in nats per held-out digit, and seconds, of both sides."""
+    from sklearn.mixture import GaussianMixture
+
     from jaxgen.data.info import Info
     from jaxgen.methods.mixture import mixture
     from jaxgen.objectives import mixtures
@@ -33,33 +60,13 @@ def measure(kind: str, train, test, seed: int, steps: int) -> dict:
     count = config.method.components
 
     def sklearn_fit(**more):
-        model = GaussianMixture(count, max_iter=steps, **settings, **more)
-        begin = time.perf_counter()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            model.fit(flat[0].astype(np.float64))
-        return model, time.perf_counter() - begin
+        return _fit_sklearn(GaussianMixture(count, max_iter=steps, **settings, **more), flat[0])
 
     def jaxgen_fit(method):
-        strategy = parallel.jit_strategy(method, parallel.make_mesh(devices=jax.devices()[:1]))
-        batch = strategy.put({"image": train})
-        begin = time.perf_counter()
-        state = jax.block_until_ready(strategy.init(jax.random.key(seed), {"image": train}, {}))
-        jax.block_until_ready(strategy.step(jax.tree.map(lambda x: x.copy(), state), batch))
-        compiled = time.perf_counter() - begin
-        begin = time.perf_counter()
-        for _ in range(steps):
-            state, metrics = strategy.step(state, batch)
-        jax.block_until_ready(state)
-        seconds = time.perf_counter() - begin
-        params = state.params["mixture"]
-        scores = [float(np.mean(mixtures.log_prob(kind, params, x))) for x in flat]
-        return scores, seconds, compiled, float(metrics["mixture/bic"]), params
+        params, bic, seconds, compiled = _fit_jaxgen(method, train, seed, steps)
+        return [float(np.mean(mixtures.log_prob(kind, params, x))) for x in flat], seconds, compiled, bic
 
-    first = GaussianMixture(count, max_iter=1, **settings)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        first.fit(flat[0].astype(np.float64))
+    first, _ = _fit_sklearn(GaussianMixture(count, max_iter=1, **settings), flat[0])
     given = {"weights": first.weights_, "means": first.means_, "covariances": first.covariances_}
     given = {name: value.astype(np.float32) for name, value in given.items()}
     same, same_seconds = sklearn_fit(
@@ -70,7 +77,7 @@ def measure(kind: str, train, test, seed: int, steps: int) -> dict:
     started = mixture(
         components=count, image=(8, 8, 1), covariance=kind, floor=config.method.floor, given=given, examples=len(train)
     )
-    scores, seconds, compiled, bic, _ = jaxgen_fit(started)
+    scores, seconds, compiled, bic = jaxgen_fit(started)
     free_scores, free_seconds, *_ = jaxgen_fit(methods.build(config, info))
     return {
         "same_start": {

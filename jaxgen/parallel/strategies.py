@@ -156,35 +156,20 @@ def pmap_strategy(method: Method, *, devices: Sequence[jax.Device] | None = None
     run = _repeated(method.step, steps_per_call)
     compiled: dict[Any, Callable] = {}
 
-    def mapped(state) -> list[bool]:
+    def flagged(state) -> list[bool]:
         paths = [sharding_rules.name(path) for path, _ in jax.tree_util.tree_leaves_with_path(state)]
         return [sharding_rules.follows_batch(path, method.per_example_state) for path in paths]
 
     def places(state):
-        flags = mapped(state)
+        flags = flagged(state)
         return jax.tree.unflatten(jax.tree.structure(state), [divided if flag else whole for flag in flags])
-
-    def build(treedef, flags):
-        def body(shared, local, frozen, batch):
-            leaves = _merge(shared, local, flags)
-            state, metrics = run(jax.tree.unflatten(treedef, leaves).replace(frozen=frozen), batch)
-            return *_part(jax.tree.leaves(state.replace(frozen={})), flags), metrics
-
-        return jax.pmap(
-            body,
-            axis_name=DATA,
-            in_axes=(None, 0, None, 0),
-            out_axes=(None, 0, None),
-            devices=chosen,
-            donate_argnums=(0, 1),
-        )
 
     def step(state, batch):
         frozen, kept = state.frozen, state.replace(frozen={})
         leaves, treedef = jax.tree.flatten(kept)
-        flags = mapped(kept)
+        flags = flagged(kept)
         if treedef not in compiled:
-            compiled[treedef] = build(treedef, flags)
+            compiled[treedef] = _mapped(run, treedef, flags, chosen)
         shared, local = _part(leaves, flags)
         local = [x.reshape(count, -1, *x.shape[1:]) for x in local]
         shared, local, metrics = compiled[treedef](shared, local, frozen, batch)
@@ -208,6 +193,24 @@ def pmap_strategy(method: Method, *, devices: Sequence[jax.Device] | None = None
 
     init, abstract = _born(method, places, put_one)
     return Strategy(init=init, step=_awaited(step, chosen), put=put, abstract=abstract)
+
+
+def _mapped(run: Callable, treedef: Any, flags: list[bool], devices: list[jax.Device]) -> Callable:
+    """(leaves without a flag, leaves with one, frozen, batch) -> (the former, the latter, metrics), one per device."""
+
+    def body(shared, local, frozen, batch):
+        leaves = _merge(shared, local, flags)
+        state, metrics = run(jax.tree.unflatten(treedef, leaves).replace(frozen=frozen), batch)
+        return *_part(jax.tree.leaves(state.replace(frozen={})), flags), metrics
+
+    return jax.pmap(
+        body,
+        axis_name=DATA,
+        in_axes=(None, 0, None, 0),
+        out_axes=(None, 0, None),
+        devices=devices,
+        donate_argnums=(0, 1),
+    )
 
 
 def _part(leaves: list, flags: list[bool]) -> tuple[list, list]:
