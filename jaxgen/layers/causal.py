@@ -23,6 +23,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxgen.layers.convolution import biased
 from jaxgen.ops import strided
 
 
@@ -80,7 +81,7 @@ class CausalConv(nn.Module):
                 )
             return convolve(x.astype(self.dtype), w, self.sideways, self.stride)
 
-        return normalized(self, w, run, self.gain) if self.normalized else _biased(self, run(w))
+        return normalized(self, w, run, self.gain) if self.normalized else biased(self, run(w))
 
 
 class CausalUp(nn.Module):
@@ -144,12 +145,6 @@ def normalized(module: nn.Module, w: jax.Array, run: Callable[[jax.Array], jax.A
     scale = module.param("scale", start(0))
     bias = module.param("bias", start(1))
     return run(direction * scale.astype(w.dtype)) + bias.astype(w.dtype)
-
-
-def _biased(module, y):
-    if not module.use_bias:
-        return y
-    return y + module.param("bias", nn.initializers.zeros, (y.shape[-1],), jnp.float32).astype(y.dtype)
 
 
 def empty(batch: int, width: int, kernel: tuple[int, int], channels: int, dtype: Any = jnp.float32) -> jax.Array:

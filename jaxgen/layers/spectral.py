@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxgen.ops import strided
+from jaxgen.layers.convolution import biased, convolve
 
 COLLECTION = "spectral"
 
@@ -49,6 +49,12 @@ def normalise(module: nn.Module, kernel: jax.Array, train: bool) -> jax.Array:
     return kernel / sigma
 
 
+def weights(module: Any, name: str, start: Callable, shape: tuple[int, ...], train: bool) -> jax.Array:
+    """The parameter `name` of `module`, float32 of this shape, normalised if the module is `spectral`."""
+    kernel = module.param(name, start, shape, jnp.float32)
+    return normalise(module, kernel, train) if module.spectral else kernel
+
+
 class Dense(nn.Module):
     """[..., I] -> [..., O]."""
 
@@ -60,16 +66,12 @@ class Dense(nn.Module):
 
     @nn.compact
     def __call__(self, x, *, train: bool):
-        kernel = self.param("kernel", self.kernel_init, (x.shape[-1], self.features), jnp.float32)
-        kernel = normalise(self, kernel, train) if self.spectral else kernel
-        x = x.astype(self.dtype) @ kernel.astype(self.dtype)
-        if not self.use_bias:
-            return x
-        return x + self.param("bias", nn.initializers.zeros, (self.features,), jnp.float32).astype(self.dtype)
+        kernel = weights(self, "kernel", self.kernel_init, (x.shape[-1], self.features), train)
+        return biased(self, x.astype(self.dtype) @ kernel.astype(self.dtype))
 
 
 class Conv(nn.Module):
-    """[B, H, W, I] -> [B, H / stride, W / stride, O] with a square kernel and "SAME" padding."""
+    """`jaxgen.layers.convolution.Conv`, whose kernel can be spectrally normalised."""
 
     features: int
     kernel: int = 3
@@ -82,32 +84,7 @@ class Conv(nn.Module):
     @nn.compact
     def __call__(self, x, *, train: bool):
         shape = (self.kernel, self.kernel, x.shape[-1], self.features)
-        kernel = self.param("kernel", self.kernel_init, shape, jnp.float32)
-        kernel = normalise(self, kernel, train) if self.spectral else kernel
-        x = strided.down(x.astype(self.dtype), kernel.astype(self.dtype), self.stride)
-        if not self.use_bias:
-            return x
-        return x + self.param("bias", nn.initializers.zeros, (self.features,), jnp.float32).astype(self.dtype)
-
-
-class ConvTranspose(nn.Module):
-    """[B, H, W, I] -> [B, H * stride, W * stride, O]; the kernel is [k, k, O, I], as of the `Conv` it transposes."""
-
-    features: int
-    kernel: int = 4
-    stride: int = 2
-    use_bias: bool = True
-    kernel_init: Callable = nn.initializers.lecun_normal(in_axis=-1, out_axis=-2)
-    dtype: Any = jnp.float32
-
-    @nn.compact
-    def __call__(self, x):
-        shape = (self.kernel, self.kernel, self.features, x.shape[-1])
-        kernel = self.param("kernel", self.kernel_init, shape, jnp.float32)
-        x = strided.up(x.astype(self.dtype), kernel.astype(self.dtype), self.stride)
-        if not self.use_bias:
-            return x
-        return x + self.param("bias", nn.initializers.zeros, (self.features,), jnp.float32).astype(self.dtype)
+        return convolve(self, x, weights(self, "kernel", self.kernel_init, shape, train))
 
 
 class Embed(nn.Module):
@@ -120,5 +97,4 @@ class Embed(nn.Module):
 
     @nn.compact
     def __call__(self, label, *, train: bool):
-        table = self.param("embedding", self.embedding_init, (self.classes, self.features), jnp.float32)
-        return (normalise(self, table, train) if self.spectral else table)[label]
+        return weights(self, "embedding", self.embedding_init, (self.classes, self.features), train)[label]

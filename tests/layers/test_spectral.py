@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from jaxgen.layers import spectral
+from jaxgen.layers.convolution import ConvTranspose
 
 
 def largest(kernel):
@@ -70,7 +71,7 @@ def test_plain_layers_agree_with_linen():
     params = conv.init(jax.random.key(1), x, train=False)
     theirs = nn.Conv(4, (4, 4), (2, 2)).apply(params, x)
     np.testing.assert_allclose(conv.apply(params, x, train=False), theirs, rtol=1e-4, atol=1e-5)
-    up = spectral.ConvTranspose(4, 4, 2)
+    up = ConvTranspose(4, 4, 2)
     params = up.init(jax.random.key(1), x)
     theirs = nn.ConvTranspose(4, (4, 4), (2, 2), transpose_kernel=True).apply(params, x)
     np.testing.assert_allclose(up.apply(params, x), theirs, rtol=1e-4, atol=1e-5)

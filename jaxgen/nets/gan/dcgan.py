@@ -14,7 +14,8 @@ import jax.numpy as jnp
 
 from jaxgen.core import UserError
 from jaxgen.layers.conditional import Norm
-from jaxgen.layers.spectral import Conv, ConvTranspose, Dense, Embed
+from jaxgen.layers.convolution import ConvTranspose
+from jaxgen.layers.spectral import Conv, Dense, Embed
 from jaxgen.nets.gan.shared import check_norm, inner, leaky, start_grid, to_image
 
 INIT = nn.initializers.normal(0.02)

@@ -12,8 +12,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from jaxgen.core import choose
-from jaxgen.layers.convolution import Conv
-from jaxgen.layers.spectral import ConvTranspose
+from jaxgen.layers.convolution import Conv, ConvTranspose
 from jaxgen.nets.gan.shared import start_grid, to_image
 from jaxgen.nets.translation.shared import INIT, normaliser
 
