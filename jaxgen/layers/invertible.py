@@ -33,6 +33,8 @@ import numpy as np
 from jaxgen.core import UserError
 from jaxgen.layers.convolution import Conv
 from jaxgen.layers.norms import GroupNorm
+from jaxgen.ops import grids
+from jaxgen.ops.resample import depth_to_space, space_to_depth
 
 FIXED = "fixed"
 """The collection of what is drawn once and never trained."""
@@ -58,21 +60,17 @@ def bounded(raw: jax.Array, clamp: float, kind: str) -> jax.Array:
 
 def squeeze(x: jax.Array) -> jax.Array:
     """[B, H, W, C] -> [B, H / 2, W / 2, 4 C]: the 2x2 pixels of channel c become channels 4 c ... 4 c + 3."""
-    batch, height, width, channels = x.shape
-    x = x.reshape(batch, height // 2, 2, width // 2, 2, channels).transpose(0, 1, 3, 5, 2, 4)
-    return x.reshape(batch, height // 2, width // 2, 4 * channels)
+    return space_to_depth(x, 2, by_channel=True)
 
 
 def unsqueeze(x: jax.Array) -> jax.Array:
     """The inverse of `squeeze`."""
-    batch, height, width, channels = x.shape
-    x = x.reshape(batch, height, width, channels // 4, 2, 2).transpose(0, 1, 4, 2, 5, 3)
-    return x.reshape(batch, 2 * height, 2 * width, channels // 4)
+    return depth_to_space(x, 2, by_channel=True)
 
 
 def checkerboard(height: int, width: int, channels: int, odd: bool = False) -> np.ndarray:
     """A mask float32 [H, W, C], 1 where row + column is even (or `odd`)."""
-    board = (np.add.outer(np.arange(height), np.arange(width)) + odd + 1) % 2
+    board = grids.checkerboard(height, width) == odd
     return np.broadcast_to(board[..., None], (height, width, channels)).astype(np.float32)
 
 

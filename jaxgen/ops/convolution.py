@@ -17,6 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from jaxgen.ops.resample import depth_to_space
+
 _LAYOUT = ("NHWC", "HWIO", "NHWC")
 FEW = 16
 """Fewer output channels than this are computed in one convolution for all phases."""
@@ -55,7 +57,6 @@ def _separate(y, kernel, stride):
 
 def _stacked(y, kernel, stride):
     """One convolution, phases as channels; a tap outside the kernel is zero."""
-    batch, height, width, _ = y.shape
     size, _, inputs, outputs = kernel.shape
     taps = _taps(size, stride)
     low, high = min(min(t) for t in taps), max(max(t) for t in taps)
@@ -64,5 +65,4 @@ def _stacked(y, kernel, stride):
     parts = padded[index][:, :, index]  # [offsets, phases, offsets, phases, in, out]
     parts = parts.transpose(0, 2, 4, 1, 3, 5).reshape(len(index), len(index), inputs, stride * stride * outputs)
     x = lax.conv_general_dilated(y, parts, (1, 1), [(-low, high)] * 2, dimension_numbers=_LAYOUT)
-    x = x.reshape(batch, height, width, stride, stride, outputs).transpose(0, 1, 3, 2, 4, 5)
-    return x.reshape(batch, height * stride, width * stride, outputs)
+    return depth_to_space(x, stride)

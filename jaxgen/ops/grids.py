@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 
 def shift(x: jax.Array, offset: tuple[int, int], axis: int = 0) -> jax.Array:
@@ -23,9 +24,9 @@ def shift(x: jax.Array, offset: tuple[int, int], axis: int = 0) -> jax.Array:
     return x
 
 
-def checkerboard(height: int, width: int) -> jax.Array:
+def checkerboard(height: int, width: int) -> np.ndarray:
     """The colour of every pixel: bool [H, W], False where row + column is even."""
-    return (jnp.arange(height)[:, None] + jnp.arange(width)) % 2 == 1
+    return (np.arange(height)[:, None] + np.arange(width)) % 2 == 1
 
 
 def bipartite(offsets: Sequence[Sequence[int]]) -> bool:

@@ -24,6 +24,7 @@ from jaxgen.layers import causal
 from jaxgen.layers.causal import CausalConv, CausalUp, NormalDense
 from jaxgen.nets.autoregressive.pixelcnn import marked
 from jaxgen.nets.roles import Cond
+from jaxgen.ops.resample import depth_to_space
 
 TALL, FLAT = (2, 3), (2, 2)
 """Kernels of u and ul."""
@@ -268,5 +269,4 @@ def _at(x, index):
 
 def _spread(x):
     """[B, H, W, 2, 2, C] -> [B, 2 H, 2 W, C]."""
-    b, h, w, _, _, c = x.shape
-    return x.transpose(0, 1, 3, 2, 4, 5).reshape(b, 2 * h, 2 * w, c)
+    return depth_to_space(x.reshape(*x.shape[:3], -1), 2)

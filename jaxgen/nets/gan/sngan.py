@@ -4,27 +4,16 @@ generator and the projection critic (Miyato and Koyama 2018, "cGANs with Project
 from typing import Any
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 
 from jaxgen.layers.conditional import Norm
 from jaxgen.layers.spectral import Conv, Dense, Embed
 from jaxgen.nets.gan.shared import check_norm, inner, start_grid, to_image
+from jaxgen.ops.resample import mean_down, nearest_up
 
 INIT = nn.initializers.glorot_uniform()
 WIDE_INIT = nn.initializers.variance_scaling(2.0, "fan_avg", "uniform")
 """Residual branches start with gain sqrt(2)."""
-
-
-def double(x: jax.Array) -> jax.Array:
-    """Nearest-neighbour up-sampling by 2."""
-    return jnp.repeat(jnp.repeat(x, 2, axis=1), 2, axis=2)
-
-
-def halve(x: jax.Array) -> jax.Array:
-    """Mean over 2x2 blocks."""
-    batch, height, width, channels = x.shape
-    return x.reshape(batch, height // 2, 2, width // 2, 2, channels).mean(axis=(2, 4))
 
 
 class UpBlock(nn.Module):
@@ -44,11 +33,11 @@ class UpBlock(nn.Module):
         def conv(i, features):
             return Conv(features, 3, kernel_init=WIDE_INIT, dtype=self.dtype, name=f"conv_{i}")
 
-        y = conv(0, self.features)(double(nn.relu(norm(x, 0))), train=train)
+        y = conv(0, self.features)(nearest_up(nn.relu(norm(x, 0))), train=train)
         y = conv(1, self.features)(nn.relu(norm(y, 1)), train=train)
         # A 1x1 convolution commutes with the up-sampling, and is four times cheaper before it.
         shortcut = Conv(self.features, 1, kernel_init=INIT, dtype=self.dtype, name="shortcut")
-        return y + double(shortcut(x, train=train))
+        return y + nearest_up(shortcut(x, train=train))
 
 
 class DownBlock(nn.Module):
@@ -84,7 +73,7 @@ class DownBlock(nn.Module):
             straight = x.shape[-1] == self.features
             return y + (x if straight else conv("shortcut", self.features, 1, INIT)(x))
         # Averaging and a 1x1 convolution commute.
-        return halve(y) + conv("shortcut", self.features, 1, INIT)(halve(x.astype(self.dtype)))
+        return mean_down(y) + conv("shortcut", self.features, 1, INIT)(mean_down(x.astype(self.dtype)))
 
 
 class SNGANGenerator(nn.Module):

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 
 from jaxgen.layers.convolution import Conv
 from jaxgen.nets.roles import Cond
+from jaxgen.ops.resample import depth_to_space, nearest_up
 
 
 class Block(nn.Module):
@@ -109,7 +110,7 @@ class ConvDecoder(nn.Module):
         outputs = image[2] * self.parameters
         # Sub-pixel output: each place of the first level paints stem x stem pixels.
         h = Conv(outputs * self.stem**2, dtype=jnp.float32, name="out")(nn.silu(h))
-        return _shuffle(h, self.stem)[:, : image[0], : image[1]]
+        return depth_to_space(h, self.stem)[:, : image[0], : image[1]]
 
 
 def level_sizes(image: tuple[int, ...], levels: int, stem: int = 1) -> list[tuple[int, int]]:
@@ -122,15 +123,8 @@ def level_sizes(image: tuple[int, ...], levels: int, stem: int = 1) -> list[tupl
 
 
 def _double(h, size):
-    h = jnp.repeat(jnp.repeat(h, 2, axis=1), 2, axis=2)
-    return h[:, : size[0], : size[1]]
-
-
-def _shuffle(h, factor):
-    """[B, H, W, f f C] -> [B, f H, f W, C]."""
-    batch, height, width, channels = h.shape
-    h = h.reshape(batch, height, width, factor, factor, channels // factor**2)
-    return h.transpose(0, 1, 3, 2, 4, 5).reshape(batch, height * factor, width * factor, -1)
+    """Twice as large, cut to `size` where that is odd."""
+    return nearest_up(h)[:, : size[0], : size[1]]
 
 
 def _add_label(h, cond, classes, dtype):
