@@ -340,8 +340,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Compiled programs are kept between processes, so that a second start is fast; the user's own setting wins.
     cache = os.environ.get("JAXGEN_CACHE", str(Path.home() / ".cache" / "jaxgen"))
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(cache) / "xla"))
-    # Libraries below report through absl (a missing optional decoder, finished saves); a person needs none of it.
-    logging.getLogger("absl").setLevel(logging.ERROR)
+    # Libraries below report through these (a missing optional decoder, tracebacks for a save that failed); whatever
+    # matters to a person comes back as an exception.
+    for library in ("absl", "asyncio"):
+        logging.getLogger(library).setLevel(logging.CRITICAL)
     try:
         args.run(args)
     except UserError as error:

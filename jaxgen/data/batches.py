@@ -30,9 +30,11 @@ def local_size(batch_size: int, process_count: int) -> int:
     """Examples per process.
 
     Raises:
-      UserError: the batch does not divide among the processes.
+      UserError: the batch is empty or does not divide among the processes.
     """
-    if batch_size < 1 or batch_size % process_count:
+    if batch_size < 1:
+        raise UserError(f"train.batch_size is {batch_size}; it must be at least 1.")
+    if batch_size % process_count:
         raise UserError(f"A batch of {batch_size} does not divide among {process_count} processes; choose a multiple.")
     return batch_size // process_count
 

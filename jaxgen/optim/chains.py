@@ -1,6 +1,6 @@
 """Optimizers as named optax chains: clip by global norm -> optimizer -> schedule. Built from an `optim` section."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import optax
@@ -70,6 +70,24 @@ OPTIMIZERS = {
 }
 
 
+RANGES: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "lr": ("above 0", lambda x: x > 0),
+    "b1": ("at least 0 and below 1", lambda x: 0 <= x < 1),
+    "b2": ("at least 0 and below 1", lambda x: 0 <= x < 1),
+    **{name: ("0 or above", lambda x: x >= 0) for name in ("eps", "weight_decay", "warmup", "final", "clip")},
+}
+"""What the numbers of a section may be."""
+
+
+def check(section: Mapping[str, Any]) -> None:
+    """Raises:
+    UserError: a number outside its range, NaN included.
+    """
+    for name, (words, inside) in RANGES.items():
+        if name in section and not inside(section[name]):
+            raise UserError(f"optim: {name} is {section[name]}; it must be {words}.")
+
+
 def build(section: Mapping[str, Any], steps: int) -> optax.GradientTransformation:
     """The gradient transformation of one player.
 
@@ -77,7 +95,11 @@ def build(section: Mapping[str, Any], steps: int) -> optax.GradientTransformatio
       section: keys name, lr, b1, b2, eps, weight_decay, schedule, warmup, final, clip (0: off); "lbfgs" reads memory
         (pairs kept) and search (evaluations per line search at most) instead of lr, b1, b2, eps.
       steps: optimizer steps of the whole run, for the schedule.
+
+    Raises:
+      UserError: an unknown name, or a number outside its range.
     """
+    check(section)
     make = choose(OPTIMIZERS, section["name"], "optim.name")
     tx = make(section, schedule(section, steps))
     return optax.chain(optax.clip_by_global_norm(section["clip"]), tx) if section["clip"] else tx

@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 
 import numpy as np
 import pytest
@@ -185,3 +186,22 @@ def test_data_show(tmp_path, capsys):
     assert cli.main(["data", "show", "digits", "--out", str(tmp_path / "digits.png")]) == 0
     assert min(Image.open(tmp_path / "digits.png").size) >= 64
     fails(capsys, "data", "show", "digit", says="digits")
+
+
+@pytest.mark.long
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
+def test_a_disk_that_really_is_full_ends_a_run_with_one_sentence(tmp_path, capfd):
+    """Nothing that libraries report from their threads reaches the screen either."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", str(disk)], capture_output=True).returncode:
+        pytest.skip("mounting is not permitted here")
+    try:
+        changes = ["train.steps=40", "train.checkpoint_every=2", "--workdir", str(disk / "run"), "--quiet"]
+        assert cli.main(["train", "gan/mlp_digits:smoke", *changes]) == 2
+        err = capfd.readouterr().err
+        assert err.count("\n") == 1, err
+        assert "the disk is full" in err
+        assert cli.main(["sample", str(disk / "run"), "-n", "2", "--out", str(tmp_path / "x.png")]) == 0
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=False)

@@ -121,3 +121,13 @@ def test_decoupled_weight_decay_shrinks_without_a_gradient():
 def test_an_unknown_optimizer_is_named():
     with pytest.raises(UserError, match="Did you mean 'adamw'"):
         optim.build({**SECTION, "name": "adamww"}, 10)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"lr": -1.0}, {"lr": 0.0}, {"lr": float("nan")}, {"b1": 1.0}, {"b2": -0.1}, {"clip": -1.0}, {"warmup": -3}],
+)
+def test_a_number_outside_its_range_is_named(wrong):
+    ((name, value),) = wrong.items()
+    with pytest.raises(UserError, match=f"{name} is {value}; it must be"):
+        optim.build({**SECTION, **wrong}, 10)
