@@ -21,6 +21,7 @@ from jaxgen.core import (
     UserError,
     choose,
     descend,
+    each,
     minimize,
     replicas,
     settle,
@@ -89,7 +90,7 @@ def random_field(
         return _persistent(field, init, turn, tasks, axis)
 
     def loss(params, state, batch, keys):
-        found = _pseudo(field, params, field.encode(to_float(batch["image"])))
+        found = _pseudo(field, params, field.seen(field.encode(to_float(batch["image"])), keys))
         return -found, Aux({"pseudo_log_prob": found})
 
     return minimize(init, loss, tx, tasks, player=PLAYER, averages=averages, micro=micro, axis=axis)
@@ -104,7 +105,8 @@ def _contrast(field, sweeps):
     """The loss whose gradient is eq. (7); it moves the chains and hands them back as outputs."""
 
     def loss(params, state, batch, keys):
-        x = field.encode(to_float(batch["image"]))
+        # The chains use the keys folded with 0 ... sweeps - 1.
+        x = field.seen(field.encode(to_float(batch["image"])), each(jax.random.fold_in, keys, sweeps))
         still = jax.lax.stop_gradient(params)
         chains, _ = gibbs(lambda y, keys: field.draw(still, y, keys, None), batch["chains"], keys, sweeps)
         gap = field.score(params, x) - field.score(params, chains)

@@ -4,22 +4,27 @@
 Pixel i has a neighbour i + o for every offset o that stays on the grid. The Potts field has symbols 0 ... Q-1:
     (2)  theta . f(x) = sum_i a_i[x_i] + sum_o sum_i c_oi [x_i = x_{i+o}]
 With two symbols it is the Ising model: spins s = 2 x - 1 have the coupling c / 2 and the field (a[1] - a[0]) / 2.
-The field with Gaussian features has real values, y = x - m:
-    (3)  theta . f(x) = -1/2 sum_i k_i y_i^2 - 1/2 sum_o sum_i |c_oi| (y_i - sign(c_oi) y_{i+o})^2,   k_i = exp(a_i)
-so its precision matrix has -c between neighbours and a dominant diagonal: it is positive definite for all parameters.
+The field with Gaussian features has real values, in units of their own z_i = (x_i - m_i) exp(a_i / 2):
+    (3)  theta . f(x) = -1/2 sum_i z_i^2 - 1/2 sum_o sum_i |c_oi| (z_i - sign(c_oi) z_{i+o})^2
+Its precision matrix is R P R, R = diag exp(a / 2), where P has -c between neighbours and L_i = 1 + sum |c| over the
+neighbours on the diagonal. P - I has no negative eigenvalue, so (3) is proper for all parameters. A precision matrix Q
+is of this form if, and in one way only, sum_j Q'_ij u_j = 1 / u_i has a solution u > 0, where Q' has -|Q_ij| off the
+diagonal (u = exp(-a / 2)): that is, if Q' is positive definite, or Q walk-summable (Malioutov et al. 2006, "Walk-Sums
+and Belief Propagation in Gaussian Graphical Models"), as every Q without negative partial correlations is.
 Given its neighbours a pixel is
     (4)  Potts:     p(x_i = q | rest) = softmax_q(a_i[q] + sum_o (c_oi [x_{i+o} = q] + c_o,i-o [x_{i-o} = q]))
-    (5)  Gaussian:  N(m_i + (sum_o c_oi y_{i+o} + c_o,i-o y_{i-o}) / L_i, 1 / L_i),
-                    L_i = k_i + sum_o |c_oi| + |c_o,i-o| over the neighbours on the grid
+    (5)  Gaussian:  z_i ~ N((sum_o c_oi z_{i+o} + c_o,i-o z_{i-o}) / L_i, 1 / L_i)
 Learning (Besag 1975, "Statistical Analysis of Non-Lattice Data"; Tieleman 2008, "Training Restricted Boltzmann Machines
 using Approximations to the Likelihood Gradient"):
     (6)  pseudo-likelihood:       log PL(x) = sum_i log p(x_i | rest)
     (7)  likelihood gradient:     f(x) - E[f],  E over persistent Gibbs chains
 A noisy picture y of x with p(y | x) = prod_i p(y_i | x_i) only adds to the terms of single pixels:
     (8)  Potts, another symbol with probability e:   log p(y_i | q) = log(1 - e) if q = y_i, else log(e / (Q - 1))
-    (9)  Gaussian noise of deviation s:   adds y_i / s^2 to the mean times L_i, and 1 / s^2 to L_i
+    (9)  Gaussian noise of deviation s:   adds y_i / s^2 to mean times precision of x_i, and 1 / s^2 to its precision
 Partition functions: (2) with nearest neighbours by a transfer matrix over the Q^W states of a row; (3) from
-    (10) log Z = D/2 log 2 pi - 1/2 log det(precision)
+    (10) log Z = D/2 log 2 pi - 1/2 log det P - 1/2 sum_i a_i
+A pixel that never varies would have a density without bound. Gaussian fields are learned from images with noise of
+variance `floor` on top, which bounds it as the floor of a mixture's covariances does.
 """
 
 import math
@@ -46,6 +51,8 @@ class Field(NamedTuple):
     """x -> parameters that fit the pixels one by one, nearly without couplings."""
     encode: Callable[[jax.Array], jax.Array]
     """image in [-1, 1] -> x"""
+    seen: Callable[[jax.Array, jax.Array], jax.Array]
+    """(x, keys [B]) -> what is learned from"""
     decode: Callable[[jax.Array], jax.Array]
     """x -> image in [-1, 1]"""
     begin: Callable[[jax.Array], jax.Array]
@@ -147,6 +154,7 @@ def potts(
     return Field(
         init=init,
         encode=lambda image: _symbols(image[..., 0], levels),
+        seen=lambda x, keys: x,
         decode=lambda x: (x.astype(jnp.float32) * (2.0 / (levels - 1)) - 1.0)[..., None],
         begin=lambda keys: each(jax.random.randint, keys, shape, 0, levels),
         score=score,
@@ -196,22 +204,23 @@ def potts_log_partition(params: Params, shape: tuple[int, int], levels: int, off
     return jax.nn.logsumexp(total)
 
 
-def _on_grid(couplings, shape, offsets):
-    """[O, H, W], zero for pairs that leave the grid."""
-    ones = jnp.ones(shape)
-    return jnp.stack([c * shift(ones, offset) for c, offset in zip(couplings, offsets, strict=True)])
-
-
-def gaussian(shape: tuple[int, int], *, offsets: Sequence[Sequence[int]] = NEAREST, shared: bool = False) -> Field:
+def gaussian(
+    shape: tuple[int, int], *, offsets: Sequence[Sequence[int]] = NEAREST, shared: bool = False, floor: float = 0.0
+) -> Field:
     """Eq. (3), (5), (9), (10): grey values in [-1, 1] as real numbers.
 
-    Parameters: "mean" and "log_precision" float32 [H, W] (shared: [1, 1]), "couplings" [offsets, H, W] (shared:
+    Parameters: "mean" and "log_precision" (a) float32 [H, W] (shared: [1, 1]), "couplings" (c) [offsets, H, W] (shared:
     [offsets, 1, 1]).
 
+    Args:
+      floor: variance of the noise added to the images that are learned from; 0 for images whose pixels all vary.
+
     Raises:
-      UserError: offsets that make no checkerboard.
+      UserError: offsets that make no checkerboard, or a negative floor.
     """
     offsets = _check(shape, offsets)
+    if floor < 0:
+        raise UserError(f"method.floor is a variance, at least 0, not {floor}.")
 
     def init(x):
         axes = (0, 1, 2) if shared else (0,)
@@ -219,17 +228,13 @@ def gaussian(shape: tuple[int, int], *, offsets: Sequence[Sequence[int]] = NEARE
         wide = (1, 1) if shared else shape
         return {
             "mean": mean.reshape(wide),
-            "log_precision": -jnp.log(var + 0.01).reshape(wide),
-            # Not zero: |c| has no slope there.
-            "couplings": _couplings(shape, offsets, shared) + 0.1,
+            "log_precision": -jnp.log(var + max(floor, 1e-6)).reshape(wide),
+            "couplings": _couplings(shape, offsets, shared),
         }
 
     def score(params, x):
-        y = x - params["mean"]
-        total = jnp.sum(jnp.exp(params["log_precision"]) * jnp.square(y), axis=(1, 2))
-        for c, offset in zip(_on_grid(params["couplings"], shape, offsets), offsets, strict=True):
-            total = total + jnp.sum(jnp.abs(c) * jnp.square(y - jnp.sign(c) * shift(y, offset, 1)), axis=(1, 2))
-        return -0.5 * total
+        z = (x - params["mean"]) * jnp.exp(0.5 * params["log_precision"])
+        return -0.5 * jnp.sum(z * _times(params["couplings"], z, offsets), axis=(1, 2))
 
     def site_log_prob(params, x):
         mean, precision = gaussian_conditional(params, x, offsets)
@@ -243,6 +248,7 @@ def gaussian(shape: tuple[int, int], *, offsets: Sequence[Sequence[int]] = NEARE
     return Field(
         init=init,
         encode=lambda image: image[..., 0].astype(jnp.float32),
+        seen=lambda x, keys: x + math.sqrt(floor) * each(jax.random.normal, keys, shape) if floor else x,
         decode=lambda x: jnp.clip(x, -1.0, 1.0)[..., None],
         begin=lambda keys: each(jax.random.normal, keys, shape),
         score=score,
@@ -256,27 +262,34 @@ def gaussian(shape: tuple[int, int], *, offsets: Sequence[Sequence[int]] = NEARE
     )
 
 
-def _diagonal(params: Params, shape: tuple[int, ...], offsets: Offsets) -> jax.Array:
-    """L of eq. (5), [H, W]: the diagonal of the precision matrix."""
-    neighbours = _gather(jnp.abs(_on_grid(params["couplings"], shape, offsets)), jnp.ones((1, *shape)), offsets)[0]
-    return jnp.exp(params["log_precision"]) + neighbours
+def _diagonal(couplings: jax.Array, shape: tuple[int, ...], offsets: Offsets) -> jax.Array:
+    """L of eq. (3), [H, W]: every coupling counts at both of its ends."""
+    return 1.0 + _gather(jnp.abs(couplings), jnp.ones((1, *shape)), offsets)[0]
+
+
+def _times(couplings: jax.Array, z: jax.Array, offsets: Offsets) -> jax.Array:
+    """P z of eq. (3), [B, H, W]."""
+    return _diagonal(couplings, z.shape[1:], offsets) * z - _gather(couplings, z, offsets)
 
 
 def gaussian_conditional(params: Params, x: jax.Array, offsets: Offsets, evidence=None) -> tuple[jax.Array, jax.Array]:
     """Mean and precision of every pixel given the others, eq. (5) and (9)."""
-    precision = _diagonal(params, x.shape[1:], offsets)
-    pull = precision * params["mean"] + _gather(params["couplings"], x - params["mean"], offsets)
-    if evidence is not None:
-        pull, precision = pull + evidence[0], precision + evidence[1]
-    return pull / precision, precision
+    scale, couplings = jnp.exp(0.5 * params["log_precision"]), params["couplings"]
+    around = _diagonal(couplings, x.shape[1:], offsets)
+    pull = _gather(couplings, (x - params["mean"]) * scale, offsets)
+    mean, precision = params["mean"] + pull / (around * scale), around * jnp.square(scale)
+    if evidence is None:
+        return mean, precision
+    total = precision + evidence[1]
+    return (precision * mean + evidence[0]) / total, total
 
 
 def gaussian_log_partition(params: Params, shape: tuple[int, int], offsets: Offsets) -> jax.Array:
-    """Eq. (10), by the Cholesky factor of the precision matrix."""
+    """Eq. (10), by the Cholesky factor of P."""
     units = jnp.eye(math.prod(shape)).reshape(-1, *shape)
-    matrix = _diagonal(params, shape, offsets) * units - _gather(params["couplings"], units, offsets)
-    half = jnp.sum(jnp.log(jnp.diagonal(jnp.linalg.cholesky(matrix.reshape(len(units), -1)))))
-    return 0.5 * len(units) * math.log(2.0 * math.pi) - half
+    lower = jnp.linalg.cholesky(_times(params["couplings"], units, offsets).reshape(len(units), -1))
+    scales = 0.5 * jnp.sum(jnp.broadcast_to(params["log_precision"], shape))
+    return 0.5 * len(units) * math.log(2.0 * math.pi) - jnp.sum(jnp.log(jnp.diagonal(lower))) - scales
 
 
 FIELDS = {"potts": potts, "gaussian": gaussian}

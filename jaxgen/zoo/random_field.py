@@ -16,9 +16,9 @@ def build(config: ConfigDict, info, axis: str | None = None) -> Method:
     """
     method = config.method
     make = choose(FIELDS, method.field, "method.field")
-    levels = {"levels": method.levels} if method.field == "potts" else {}
+    own = {"potts": ("levels",), "gaussian": ("floor",)}[method.field]
     return random_field(
-        make(tuple(info.image[:2]), offsets=method.offsets, shared=method.shared, **levels),
+        make(tuple(info.image[:2]), offsets=method.offsets, shared=method.shared, **{key: method[key] for key in own}),
         optim.build(config.optim, config.train.steps),
         image=tuple(info.image),
         objective=method.objective,

@@ -110,7 +110,7 @@ def by_method(config) -> tuple:
 
 def by_networks(config) -> tuple:
     sections = [config.net] if "net" in config else list(config.nets.values())
-    return config.method.name, *(section.get("name") for section in sections)
+    return config.method.name, config.method.get("field"), *(section.get("name") for section in sections)
 
 
 def first(kind):

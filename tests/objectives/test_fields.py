@@ -65,19 +65,21 @@ def test_partition_function_and_marginals_by_enumeration(shape, levels):
     np.testing.assert_array_equal(slope["couplings"][0, :, -1], 0)
 
 
-@pytest.mark.parametrize("offsets", [NEAREST, ((0, 1), (1, 0), (1, 2), (-2, 1), (0, 3))])
-def test_conditionals_by_enumeration(offsets):
-    shape, levels = (3, 4), 2
+@pytest.mark.parametrize(
+    ("shape", "levels", "offsets"),
+    [((3, 4), 2, NEAREST), ((3, 4), 2, ((0, 1), (1, 0), (1, 2), (-2, 1), (0, 3))), ((3, 3), 3, NEAREST)],
+)
+def test_conditionals_by_enumeration(shape, levels, offsets):
     field, params = potts(shape, levels=levels, offsets=offsets), random_params(shape, levels, offsets)
     states = every_state(shape, levels)
     p, _ = probabilities(params, states, offsets)
     x = states[[5, 1234, 4000]]
     found = np.exp(field.site_log_prob(params, x))
-    code = 2 ** np.arange(11, -1, -1).reshape(shape)
-    for n, i, j in itertools.product(range(3), range(3), range(4)):
+    code = levels ** np.arange(math.prod(shape) - 1, -1, -1).reshape(shape)
+    for n, i, j in itertools.product(range(3), *map(range, shape)):
         here = int(np.sum(x[n] * code))
-        there = here ^ int(code[i, j])
-        assert found[n, i, j] == pytest.approx(p[here] / (p[here] + p[there]), abs=1e-5)
+        alike = [here + (q - int(x[n, i, j])) * int(code[i, j]) for q in range(levels)]
+        assert found[n, i, j] == pytest.approx(p[here] / p[alike].sum(), abs=1e-5)
 
 
 @pytest.mark.parametrize(("shape", "levels"), [((4, 4), 2), ((3, 3), 3)])
@@ -137,12 +139,13 @@ def precision_by_hand(params):
     """The precision matrix from eq. (3), one square at a time."""
     height, width = params["mean"].shape
     index = np.arange(height * width).reshape(height, width)
-    matrix = np.diag(np.exp(params["log_precision"].astype(float)).ravel())
+    scale = np.exp(0.5 * params["log_precision"].astype(float)).ravel()
+    matrix = np.diag(scale**2)
     for o, (rows, columns) in enumerate(NEAREST):
         for i, j in itertools.product(range(height - rows), range(width - columns)):
             c, a, b = float(params["couplings"][o, i, j]), index[i, j], index[i + rows, j + columns]
             direction = np.zeros(height * width)
-            direction[a], direction[b] = 1.0, -np.sign(c)
+            direction[a], direction[b] = scale[a], -np.sign(c) * scale[b]
             matrix += abs(c) * np.outer(direction, direction)
     return matrix
 
@@ -185,6 +188,17 @@ def test_gaussian_chains_and_posterior_means():
         )
     )(keys[:64])
     np.testing.assert_allclose(np.mean(found, axis=0).ravel(), wanted, atol=0.03)
+
+
+def test_a_gaussian_field_is_learned_from_noise_of_the_floors_variance():
+    x, keys = jnp.full((4000, 2, 2), 0.3), jax.random.split(KEY, 4000)
+    assert gaussian((2, 2)).seen(x, keys) is x
+    seen = gaussian((2, 2), floor=0.04).seen(x, keys)
+    np.testing.assert_allclose(np.mean(seen, axis=0), 0.3, atol=5 * 0.2 / 4000**0.5)
+    # The variance of a variance of n normal numbers is 2 / n of its square.
+    np.testing.assert_allclose(np.cov(seen.reshape(4000, -1).T), 0.04 * np.eye(4), atol=5 * 0.04 * (2 / 4000) ** 0.5)
+    with pytest.raises(UserError, match="floor"):
+        gaussian((2, 2), floor=-1.0)
 
 
 @pytest.mark.parametrize("levels", [2, 3, 16])

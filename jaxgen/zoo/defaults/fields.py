@@ -17,6 +17,7 @@ def random_field(**changes: Any) -> ConfigDict:
         name="random_field",
         field="potts",  # potts (grey levels as symbols; Ising with 2) or gaussian
         levels=2,  # of potts
+        floor=1e-2,  # of gaussian: variance of the noise added to what is learned from, in units of [-1, 1] squared
         offsets=((0, 1), (1, 0)),  # (rows, columns) to a neighbour; their sum is odd
         shared=False,  # one coupling per offset instead of one per pair of pixels
         objective="pseudo_likelihood",  # or persistent (persistent contrastive divergence)
