@@ -15,7 +15,7 @@ import numpy as np
 from jaxgen import __version__, data, evals
 from jaxgen.core import UserError, weights
 from jaxgen.runs import Run, default_workdir, joined, load, sample, stream, take_all, tiled
-from jaxgen.zoo.cards import enlarging, samples, style, translation, video, write_card
+from jaxgen.zoo.cards import enlarging, mixture, samples, style, translation, video, write_card
 
 
 class Asked(NamedTuple):
@@ -184,6 +184,13 @@ def _likelihood(asked: Asked) -> dict[str, Any]:
     return {"images": len(images), "unit": "nats per image", **means}
 
 
+def _components(asked: Asked) -> dict[str, Any]:
+    """Which components of a mixture are singular but for the floor."""
+    run = asked.run
+    settings = run.config.method
+    return mixture.judge_components(settings.covariance, run.state.params["mixture"], settings.floor)
+
+
 def _judge(asked: Asked) -> evals.Judge:
     """The classifier that judges samples of this data set."""
     judge, source = asked.judge, asked.source
@@ -234,6 +241,7 @@ MEASURES = {
     "translation": Measure("translate", "", _translation, translation.table),
     "enlarging": Measure("upscale", "", _enlarging, enlarging.table),
     "style": Measure("stylize", "", _style, style.table),
+    "components": Measure("responsibilities", "", _components, mixture.table),
     "likelihood": Measure("log_prob", "", _likelihood, _likelihood_table),
     "accuracy": Measure("classify", "", _accuracy, lambda x: f"{'accuracy on held-out images':36}{100 * x:>11.2f} %"),
 }

@@ -69,8 +69,9 @@ def mixture(
 
     Metrics:
       log_likelihood: mean nats per tile of the batch under the parameters the step began with; empty: components with
-      no examples; singular: covariances that the floor could not save and that became diagonal; smallest: the smallest
-      weight; bic, aic: extrapolated from the batch to `examples`.
+      no examples; singular: covariances that the floor could not save and that became diagonal; lowest: the lowest
+      variance in units of the floor (`mixtures.lowest`), 1 where a covariance is singular but for the floor; weakest:
+      the component that has it; smallest: the smallest weight; bic, aic: extrapolated from the batch to `examples`.
 
     Raises:
       UserError: settings out of range, tiles that do not fit the image, or a `given` mixture that is none.
@@ -175,8 +176,12 @@ def _step(model, decay, delay, examples, axis):
         gamma = (t + delay) ** -decay if decay else 1.0
         kept = mixtures.blend(model.kind, Statistics(**state.memory["statistics"]), found, gamma)
         params, singular = mixtures.maximise(model.kind, kept, params, model.floor)
+        lowest = mixtures.lowest(model.kind, params) / model.floor
+        lowest = lowest if model.kind == "tied" else jnp.where(kept.weights > mixtures.TINY, lowest, jnp.inf)
         metrics = {
             "log_likelihood": total,
+            "lowest": jnp.min(lowest),
+            "weakest": jnp.argmin(lowest).astype(jnp.float32),
             "smallest": jnp.min(params["weights"]),
             "empty": jnp.sum(kept.weights <= mixtures.TINY).astype(jnp.float32),
             "singular": jnp.sum(singular).astype(jnp.float32),

@@ -155,6 +155,42 @@ def maximise(kind: str, s: Statistics, before: Params, floor: float) -> tuple[Pa
     return {"weights": weights, "means": s.means, "covariances": covariances}, singular
 
 
+def lowest(kind: str, params: Params) -> jax.Array:
+    """Smallest variance of a coordinate given those before it, [K] (tied: [1]): the smallest squared diagonal entry of
+    the Cholesky factor. Never below the floor, and close to it where the floor alone keeps a covariance regular."""
+    covariances = params["covariances"]
+    if kind in ("diag", "spherical"):
+        return jnp.min(covariances.reshape(len(covariances), -1), axis=1)
+    lower = jnp.linalg.cholesky(covariances[None] if kind == "tied" else covariances)
+    return jnp.min(jnp.square(jnp.diagonal(lower, axis1=1, axis2=2)), axis=1)
+
+
+def collapsed(kind: str, params: Any, floor: float) -> dict[str, list[int]]:
+    """Which components the floor keeps regular: indices ("tied" has the one covariance, 0); on the host, in float64.
+
+    Returns:
+      {"singular": some variance (eigenvalue) is the floor alone; "points": all are, the component has shrunk to a
+      point; "diagonal": a full covariance that float32 could not factor, and that lost its correlations}. Empty
+      components are left out.
+    """
+    weights, covariances = (np.asarray(params[name], np.float64) for name in ("weights", "covariances"))
+    matrices = covariances[None] if kind == "tied" else covariances
+    found: dict[str, list[int]] = {"singular": [], "points": [], "diagonal": []}
+    for index, matrix in enumerate(matrices):
+        if kind != "tied" and weights[index] <= TINY:
+            continue
+        variances = np.linalg.eigvalsh(matrix) if kind in ("full", "tied") else np.atleast_1d(matrix)
+        # What float32 adds to an eigenvalue grows with the largest.
+        bound = 1.01 * floor + len(variances) * np.finfo(np.float32).eps * variances.max()
+        if variances.min() <= bound:
+            found["singular"].append(index)
+        if variances.max() <= bound:
+            found["points"].append(index)
+        elif matrix.ndim == 2 and len(matrix) > 1 and not (matrix - np.diag(matrix.diagonal())).any():
+            found["diagonal"].append(index)
+    return found
+
+
 def parameters(kind: str, components: int, dims: int) -> int:
     """Free parameters of a mixture, p in eq. (8): weights sum to one, covariances are symmetric."""
     triangle = dims * (dims + 1) // 2

@@ -220,6 +220,26 @@ def test_singular_components_are_named_and_the_floor_stated():
         mixture(components=3, image=IMAGE, given={**params, "covariances": crooked})
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_component_that_collapses_is_found_and_named(kind):
+    """Two spread groups, and a third of one image repeated; "tied" needs all images in a plane to be singular."""
+    image = images(240)
+    image[:, 0, 0] = 7 if kind == "tied" else image[:, 0, 0]
+    image[:60] = 250 if kind != "tied" else image[:60]
+    start = ours(theirs(kind, flat(image), steps=1))
+    which = 0 if kind == "tied" else int(np.argmin(np.square(start["means"] - flat(image)[0]).sum(axis=1)))
+    method = mixture(components=3, image=IMAGE, covariance=kind, floor=1e-4, given=start)
+    state, metrics = jax.jit(lambda: run(method, {"image": image}, 12))()
+    params = jax.tree.map(np.asarray, state.params["mixture"])
+    found = mixtures.collapsed(kind, params, 1e-4)
+    assert found == {"singular": [which], "points": [] if kind == "tied" else [which], "diagonal": []}
+    assert metrics["mixture/weakest"][-1] == which
+    assert metrics["mixture/lowest"][-1] == pytest.approx(1.0, abs=0.01)
+    # The same images without the repeated one: no variance is near the floor.
+    spread = ours(theirs(kind, flat(images())))
+    assert mixtures.collapsed(kind, spread, 1e-4) == {"singular": [], "points": [], "diagonal": []}
+
+
 def test_covariances_beyond_float32_become_diagonal_and_are_counted():
     rng = np.random.default_rng(0)
     x = jnp.asarray(rng.normal(size=(50, 1)) * np.ones((1, 40)) * 30, jnp.float32)
@@ -229,6 +249,8 @@ def test_covariances_beyond_float32_become_diagonal_and_are_counted():
     assert singular.tolist() == [True]
     np.testing.assert_allclose(params["covariances"][0], np.diag(np.var(x, axis=0)), rtol=1e-4)
     assert np.isfinite(mixtures.log_prob("full", params, x)).all()
+    found = mixtures.collapsed("full", params, 1e-9)
+    assert found == {"singular": [], "points": [], "diagonal": [0]}
 
 
 @pytest.mark.parametrize(
