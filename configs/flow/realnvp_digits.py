@@ -4,8 +4,8 @@ Paper: Dinh et al. 2017, "Density estimation using Real NVP"
 Parameters: 217,880
 Command: jaxgen train flow/realnvp_digits
 Hardware: any; written for 2 CPU cores
-Time: not measured yet
-Score: not measured yet
+Time: 6.5 minutes of CPU time
+Score: 2.122 +- 0.025 bits per dimension of held-out digits; 51.0 % of samples sure
 """
 
 from jaxgen.zoo.defaults import flow_on_digits, smoke_flow
