@@ -4,8 +4,8 @@ Paper: Simonyan, Zisserman 2015, "Very Deep Convolutional Networks for Large-Sca
 Parameters: 538,570
 Command: jaxgen train classifier/vgg_cifar10_jpeg
 Hardware: any; written for 2 CPU cores
-Time: not measured yet
-Score: not measured yet
+Time: 3.5 minutes beside other jobs, 175 s of CPU time (Intel Xeon 2.5 GHz)
+Score: 58.7 % of held-out images right. `jaxgen evaluate classifier/vgg_cifar10_jpeg`, seed 0
 """
 
 from jaxgen.zoo.defaults import base, classification, optimizer, smoke_classifier

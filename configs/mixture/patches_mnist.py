@@ -4,8 +4,8 @@ Paper: Zoran & Weiss 2011, "From Learning Models of Natural Image Patches to Who
 Parameters: 245,100
 Command: jaxgen train mixture/patches_mnist
 Hardware: any; written for 2 CPU cores
-Time: not measured yet
-Score: not measured yet
+Time: 8 minutes beside other jobs (Intel Xeon 2.5 GHz)
+Score: 675.8 +- 1.0 nats per held-out image (16 patches of 49 pixels, uniform dequantisation); seed 0
 """
 
 from jaxgen.zoo.defaults import expectation_maximization, mixing, smoke_mixture

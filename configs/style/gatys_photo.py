@@ -4,8 +4,8 @@ Paper: Gatys, Ecker, Bethge 2016, "Image Style Transfer Using Convolutional Neur
 Parameters: 147,456
 Command: jaxgen train style/gatys_photo data.path=content.jpg data.style=painting.jpg
 Hardware: any; written for 2 CPU cores
-Time: not measured yet
-Score: not measured yet
+Time: 3.5 minutes beside other jobs, 109 s of CPU time (Intel Xeon 2.5 GHz)
+Score: style loss 16.42 -> 0.049 at a content loss of 2.97 (the painting itself: 3.35); 200 steps, seed 0
 """
 
 from jaxgen.zoo.defaults import base, optimised_style, optimizer, smoke_style, style_pairs

@@ -6,9 +6,10 @@ Values reach 151; errors are stated on value / 150. Forecasts start at persisten
 Paper: Shi et al. 2015, https://arxiv.org/abs/1506.04214
 Parameters: 259,600
 Command: jaxgen train video/convlstm_radar
-Hardware: 2 CPU cores
-Time: not measured yet
-Score: not measured yet
+Hardware: 2 CPU cores (Intel Xeon 2.5 GHz)
+Time: 45 minutes beside other jobs, 22 minutes of CPU time
+Score: mean squared error 0.0056 at +5 and 0.0259 at +30 minutes on the event left out (persistence 0.0082 and 0.0540).
+  `jaxgen evaluate video/convlstm_radar`, seed 0
 """
 
 from jaxgen.zoo.defaults import base, clips, constant_ema, forecasts, optimizer, prediction, smoke_prediction

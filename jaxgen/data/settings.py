@@ -25,6 +25,7 @@ class Settings(NamedTuple):
     pad: int = 0
     flip: bool = False
     random_crop: int = 0
+    swap_channels: bool = False
     workers: int = 0
     memory_mb: int = 2048
     frames: int = 0

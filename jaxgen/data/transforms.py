@@ -4,6 +4,7 @@ Resizing is Pillow's Lanczos filter, which widens with the reduction (antialiase
 on the background before resizing, so no colour hidden under them bleeds in.
 """
 
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -83,18 +84,19 @@ def to_picture(image: np.ndarray) -> Image.Image:
 
 
 def augment(settings: Settings, seed: int, positions: np.ndarray, examples: Examples) -> Examples:
-    """Random flip and crop; what happens to an example depends on (seed, its position in the order of training) alone.
+    """Random flip, crop and exchange of colours; what happens to an example depends on (seed, its position in the order
+    of training) alone.
 
     Args:
       positions: int64 [n], global positions of the examples.
       examples: "image" uint8 [n, H, W, C], or "video" uint8 [n, T, H, W, C], of which all frames move alike.
         A "target" uint8 [n, H, W, C] moves as its image does.
     """
-    if not (settings.flip or settings.random_crop):
+    if not (settings.flip or settings.random_crop or settings.swap_channels):
         return examples
     key = pixels(examples)
     images = examples[key]
-    high, wide = images.shape[-3:-1]
+    high, wide, depth = images.shape[-3:]
     rows = np.broadcast_to(np.arange(high), (len(images), high))
     columns = np.broadcast_to(np.arange(wide), (len(images), wide))
     if settings.random_crop:
@@ -106,9 +108,16 @@ def augment(settings: Settings, seed: int, positions: np.ndarray, examples: Exam
     if settings.flip:
         flipped = (mix(seed, positions, 3) & np.uint64(1)).astype(bool)
         columns = np.where(flipped[:, None], columns[:, ::-1], columns)
+    orders = np.array(list(itertools.permutations(range(depth))) if settings.swap_channels else [range(depth)])
+    orders = orders[mix(seed, positions, 4) % np.uint64(len(orders))]
 
     def moved(images):
-        return np.stack([image[..., row[:, None], column, :] for image, row, column in zip(images, rows, columns)])
+        return np.stack(
+            [
+                image[..., row[:, None], column, :][..., order]
+                for image, row, column, order in zip(images, rows, columns, orders)
+            ]
+        )
 
     return {**examples, **{name: moved(examples[name]) for name in (key, "target") if name in examples}}
 

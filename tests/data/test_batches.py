@@ -1,5 +1,6 @@
 """Batches: pure in the step, the same global content for any number of processes, epochs that cover a split."""
 
+import itertools
 import time
 
 import numpy as np
@@ -110,6 +111,15 @@ def test_random_crop_equals_cropping_a_reflected_image():
     assert {crop.tobytes() for crop in made} == windows
     with pytest.raises(UserError, match="6x7"):
         transforms.augment(Settings(random_crop=6), 0, np.arange(1), {"image": image})
+
+
+def test_swapped_channels_are_the_same_pixels_in_another_order():
+    image = np.random.default_rng(0).integers(0, 256, (1, 3, 3, 3), dtype=np.uint8)
+    orders = {image[0][..., list(order)].tobytes() for order in itertools.permutations(range(3))}
+    pair = {name: np.repeat(image, 200, 0) for name in ("image", "target")}
+    made = transforms.augment(Settings(swap_channels=True), 0, np.arange(200), pair)
+    assert {one.tobytes() for one in made["image"]} == orders
+    np.testing.assert_array_equal(made["image"], made["target"])
 
 
 def test_prefetch_keeps_the_order_and_passes_errors_on():

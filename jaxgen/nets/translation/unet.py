@@ -4,6 +4,10 @@ encoder's activations of its size. For 256 px
     encoder  C64-C128-C256-C512-C512-C512-C512-C512          LeakyReLU 0.2, no norm at the first and the innermost
     decoder  CD512-CD512-CD512-C512-C256-C128-C64            ReLU; CD: with dropout of one half
 The noise of the generator is its dropout, which stays on when images are made (section 3.2.2).
+
+Where a translation keeps much of its input, a mask a in (0, 1) may say what (Pumarola et al. 2018, "GANimation:
+Anatomically-aware Facial Animation from a Single Image", eq. 1): with the network's image y,
+    (1)  G(x) = a x + (1 - a) y
 """
 
 from typing import Any
@@ -22,7 +26,7 @@ class UNetTranslator(nn.Module):
 
     `cond["noise"]`, keys [B], feeds the dropout of the first `dropouts` layers of the decoder, in training and after
     it; without keys nothing is dropped. `norm`: instance, which equals the paper's batch normalisation at its batches
-    of one image; batch; or none.
+    of one image; batch; or none. `masked`: eq. (1), for images of as many channels as they have.
     """
 
     image_shape: tuple[int, int, int]
@@ -30,6 +34,7 @@ class UNetTranslator(nn.Module):
     dropout: float = 0.5
     dropouts: int = 3
     norm: str = "instance"
+    masked: bool = False
     axis_name: str | None = None
     dtype: Any = jnp.float32
 
@@ -41,6 +46,7 @@ class UNetTranslator(nn.Module):
         plain = self.norm == "none"
         depth = len(self.widths)
         levels = []
+        source = x
         x = x.astype(self.dtype)
         for i, width in enumerate(self.widths):
             bare = i in (0, depth - 1)
@@ -54,5 +60,11 @@ class UNetTranslator(nn.Module):
             if noise is not None and depth - 1 - i < self.dropouts:
                 x = drop(x, jax.vmap(jax.random.fold_in, (0, None))(noise, i), self.dropout)
             x = jnp.concatenate([x, levels[i - 1]], axis=-1)
+        x = nn.relu(x)
         last = ConvTranspose(self.image_shape[-1], 4, 2, kernel_init=INIT, dtype=self.dtype, name="image")
-        return to_image(last(nn.relu(x)), self.image_shape)
+        image = to_image(last(x), self.image_shape)
+        if not self.masked:
+            return image
+        mask = ConvTranspose(1, 4, 2, kernel_init=INIT, dtype=self.dtype, name="mask")(x)
+        kept = nn.sigmoid(mask.astype(jnp.float32))
+        return kept * source + (1.0 - kept) * image
