@@ -17,13 +17,13 @@ from jaxgen.zoo.defaults import adversaries, base, constant_ema, pairs, pix2pix,
 def get_config(arg=""):
     c = base()
     c.data.update(pairs(path="noto-emoji-64.zip", target="fxemoji-64.zip", common_names=True))
-    c.data.update(size=32, channels=3, flip=True, random_crop=2)
+    c.data.update(size=32, channels=3, flip=True, random_crop=2, swap_channels=True)
     c.method = pix2pix()
-    c.nets.generator = dict(name="unet_translator", widths=(32, 64, 128, 128, 128), dropout=0.5, dropouts=2)
+    c.nets.generator = dict(name="unet_translator", widths=(32, 64, 128), dropout=0.0, norm="batch", masked=True)
     c.nets.discriminator = dict(name="patch_critic", widths=(32, 64, 128))
     c.optim = adversaries(lr=2e-4, b1=0.5, schedule="late_linear", ema=constant_ema(0.999))
     c.optim.generator.lr = 5e-4
     c.train.update(steps=10000, batch_size=16, sample_every=1000, checkpoint_every=1000, samples=24)
     if arg == "smoke":
-        smoke_translation(c, dropouts=1)
+        smoke_translation(c)
     return c

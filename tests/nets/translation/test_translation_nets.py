@@ -61,6 +61,21 @@ def test_batch_statistics_are_kept_where_the_norm_has_them(name):
         assert out.shape == (3, *SHAPE)
 
 
+def test_a_mask_says_what_is_kept_of_the_input():
+    """Open, it hands the input on; shut, the network is the one without a mask."""
+    masked, plain = (functional(UNetTranslator(SHAPE, (4, 6), norm="none", masked=on)) for on in (True, False))
+    x = pictures()
+    params, stats = masked.init(jax.random.key(0), x, {})
+
+    def translate(net, bias):
+        mask = {**params["mask"], "bias": jnp.full_like(params["mask"]["bias"], bias)}
+        return net.apply({**params, "mask": mask}, stats, x, {})[0]
+
+    np.testing.assert_allclose(translate(masked, 50.0), x, atol=1e-6)
+    without = {name: leaf for name, leaf in params.items() if name != "mask"}
+    np.testing.assert_allclose(translate(masked, -50.0), plain.apply(without, stats, x, {})[0], atol=1e-6)
+
+
 def test_the_papers_sizes():
     """Figures that the authors' PyTorch code prints, with its biases and, where it has them, its norms' gains.
 
