@@ -136,7 +136,7 @@ def test_two_modes_are_learned(process, prediction):
         process, lr=2e-3, width=64, layers=2, steps=40, shape=(1, 2, 1), prediction=prediction, weighting=prediction
     )
     state = jax.jit(method.init)(jax.random.key(0), data, {})
-    state, _ = jax.jit(lambda s: jax.lax.scan(lambda s, _: method.step(s, data), s, length=1500))(state)
+    state, _ = jax.jit(lambda s: jax.lax.scan(lambda s, _: method.step(s, data), s, length=3000))(state)
     image = jax.jit(method.tasks["sample"].fn)(weights(state), keys_of(2000), {})["image"]
     levels = (np.asarray(image).reshape(-1, 2) + 1) * 127.5
     dark_first = levels[:, 0] < levels[:, 1]
