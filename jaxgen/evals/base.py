@@ -39,7 +39,7 @@ class Moments(NamedTuple):
 
     @property
     def covariance(self) -> np.ndarray:
-        """The unbiased covariance: scatter / (examples - 1)."""
+        """The unbiased covariance: scatter / (examples - 1); the scatter itself where 0 examples are stated."""
         return self.scatter / max(self.examples - 1, 1)
 
 

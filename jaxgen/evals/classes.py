@@ -60,11 +60,20 @@ def classes(probabilities: Function = identity, *, threshold: float = 0.9) -> Me
     return Metric(lambda: None, update, finish)
 
 
-def inception_score(probabilities: Function = identity, *, splits: int = 1) -> Metric:
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Logits [B, K] -> probabilities float64 [B, K]."""
+    logits = rows(logits, "logits")
+    p = np.exp(logits - logits.max(1, keepdims=True))
+    return p / p.sum(1, keepdims=True)
+
+
+def inception_score(probabilities: Function = identity, *, splits: int = 1, split_size: int = 0) -> Metric:
     """Salimans et al. 2016, "Improved Techniques for Training GANs", sec. 4: exp E_x KL(p(y|x) || p(y)).
 
     Args:
       splits: sample i counts for split i modulo `splits`; the score is the mean over splits.
+      split_size: instead, sample i counts for split i // split_size, as the published code divides 50,000 samples into
+        ten; a last split that is not full counts as well.
 
     Finishes in `Score`.
     """
@@ -72,20 +81,17 @@ def inception_score(probabilities: Function = identity, *, splits: int = 1) -> M
     def update(state, x):
         p = _probabilities(probabilities, x)
         size = p.shape[1]
-        seen, counts, marginal, negentropy = state or (
-            0,
-            np.zeros(splits),
-            np.zeros((splits, size)),
-            np.zeros(splits),
-        )
-        where = (seen + np.arange(len(p))) % splits
-        member = (where[:, None] == np.arange(splits)).astype(np.float64)  # [B, splits]
+        seen, counts, marginal, negentropy = state or (0, np.zeros(splits), np.zeros((splits, size)), np.zeros(splits))
+        index = seen + np.arange(len(p))
+        where = index // split_size if split_size else index % splits
+        room = max(int(where.max(initial=0)) + 1, len(counts))
+        member = (where[:, None] == np.arange(room)).astype(np.float64)  # [B, splits]
         logs = np.log(p, where=p > 0, out=np.zeros_like(p))
         return (
             seen + len(p),
-            counts + member.sum(0),
-            marginal + member.T @ p,
-            negentropy + member.T @ (p * logs).sum(1),
+            _grown(counts, room) + member.sum(0),
+            _grown(marginal, room) + member.T @ p,
+            _grown(negentropy, room) + member.T @ (p * logs).sum(1),
         )
 
     def finish(state):
@@ -98,3 +104,8 @@ def inception_score(probabilities: Function = identity, *, splits: int = 1) -> M
         return Score(float(scores.mean()), float(scores.std()))
 
     return Metric(lambda: None, update, finish)
+
+
+def _grown(x: np.ndarray, length: int) -> np.ndarray:
+    """x with zeros appended along its first axis."""
+    return np.concatenate([x, np.zeros((length - len(x), *x.shape[1:]))])

@@ -12,6 +12,9 @@ of `BANDS` bands of rows, top to bottom, the content is the mean colour of the f
     (4)  between = mean over pairs of clips of |f_i(t) - f_j(t')|, over all t, t'
 Clips that keep their content and differ in it have within / between well below 1; clips that do not move have 0, so the
 motion, mean |x_{t+1} - x_t|, belongs beside it.
+
+The Frechet video distance (Unterthiner et al. 2018, "Towards Accurate Generative Models of Video", eq. 2) is the
+Frechet distance of `evals.frechet` between features of whole clips; published figures take the logits of an I3D.
 """
 
 from typing import NamedTuple
@@ -19,6 +22,8 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxgen.core import UserError
+from jaxgen.evals.base import Function, Metric, Moments
+from jaxgen.evals.frechet import frechet
 
 BANDS = 4
 PAIRS = 64
@@ -91,3 +96,24 @@ def content(clips: np.ndarray) -> Content:
     motion = np.mean([np.abs(np.diff(clip.astype(np.int16), axis=0)).mean() for clip in clips])
     ratio = within / between if between else float("nan")
     return Content(float(within), float(between), float(ratio), float(motion), count)
+
+
+def fvd(reference: Moments, features: Function, *, frames: int = 0) -> Metric:
+    """The Frechet video distance of streamed clips [B, T, H, W, C] to `reference`; finishes in a `Frechet`.
+
+    Args:
+      features: clips -> float [B, D], one vector per clip.
+      frames: frames that every clip has, 0 for any; distances of clips of different lengths do not compare.
+
+    Raises:
+      UserError: something other than clips, or clips of another length.
+    """
+
+    def of(clips):
+        shape = np.shape(clips)
+        if len(shape) != 5 or (frames and shape[1] != frames):
+            wanted = f"{frames or 'T'}, H, W, C"
+            raise UserError(f"The video distance is of clips [N, {wanted}]; these arrays are {list(shape)}.")
+        return features(clips)
+
+    return frechet(reference, of)

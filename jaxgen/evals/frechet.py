@@ -6,7 +6,8 @@ Dowson and Landau 1982:
 The product S1 S2 is not symmetric, and its matrix square root may come out complex. With symmetric roots
 R1 = S1^(1/2) and R2 = S2^(1/2) from eigendecompositions, S1 S2 is similar to (R1 R2)(R1 R2)^T, so that
     (2)  tr (S1 S2)^(1/2) = sum of the singular values of R1 R2
-which is real and never negative, and exact for singular covariances too.
+which is real and never negative, and exact for singular covariances too. The singular values are taken of R1 R2 itself:
+eigenvalues of (R1 R2)(R1 R2)^T would have to be rooted, and the rounding errors of the many small ones with them.
 """
 
 from typing import NamedTuple
@@ -28,6 +29,7 @@ class Frechet(NamedTuple):
     """The part of the covariances."""
     warning: str
     """Empty, or why the figure is biased upwards: a set with no more examples than features."""
+    features: int = 0
 
 
 def root(covariance: np.ndarray) -> np.ndarray:
@@ -37,7 +39,7 @@ def root(covariance: np.ndarray) -> np.ndarray:
 
 
 def between(a: Moments, b: Moments) -> Frechet:
-    """The distance between two fitted Gaussians.
+    """The distance between two fitted Gaussians; moments of 0 examples hold a covariance of an unknown number of them.
 
     Raises:
       UserError: the features differ in number.
@@ -49,14 +51,14 @@ def between(a: Moments, b: Moments) -> Frechet:
     means = float(np.sum((a.mean - b.mean) ** 2))
     cross = np.linalg.svd(root(a.covariance) @ root(b.covariance), compute_uv=False).sum()
     covariances = max(float(np.trace(a.covariance) + np.trace(b.covariance) - 2 * cross), 0.0)
-    smallest = min(a.examples, b.examples)
+    smallest = min((count for count in (a.examples, b.examples) if count), default=0)
     warning = ""
-    if smallest <= a.mean.size:
+    if 0 < smallest <= a.mean.size:
         warning = (
             f"{smallest} examples for {a.mean.size} features: the covariance is singular and the distance is biased "
             f"upwards; compare only figures with equal counts, or use more examples."
         )
-    return Frechet(means + covariances, means, covariances, warning)
+    return Frechet(means + covariances, means, covariances, warning, a.mean.size)
 
 
 def frechet(reference: Moments, features: Function = identity) -> Metric:

@@ -6,7 +6,10 @@ blends of two classes), and spreads its probability evenly over the true classes
 sure of a class.
 """
 
-from typing import NamedTuple
+import functools
+import hashlib
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,6 +25,27 @@ class Judge(NamedTuple):
     features: Function
     """uint8 images [B, H, W, C] -> float [B, D], for distances between sets."""
     name: str = "judge"
+    mark: str = ""
+    """A hash of its weights: two judges of one mark give one answer."""
+
+    both: Callable[[Any], dict[str, np.ndarray]] | None = None
+    """Images -> {"features", "probabilities"}, where one pass gives both."""
+
+    def answers(self, x) -> dict[str, np.ndarray]:
+        """{"features": [B, D], "probabilities": [B, K]}."""
+        if self.both:
+            return self.both(x)
+        return {"features": self.features(x), "probabilities": self.probabilities(x)}
+
+
+def mark(leaves: Iterable[np.ndarray]) -> str:
+    """sha256 of arrays in their order, hexadecimal."""
+    found = hashlib.sha256()
+    for leaf in leaves:
+        leaf = np.ascontiguousarray(leaf)
+        found.update(f"{leaf.dtype.str}{leaf.shape}".encode())
+        found.update(leaf.tobytes())
+    return found.hexdigest()
 
 
 def _wrong(x: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -89,15 +113,18 @@ def sklearn_judge(images, labels, *, seed: int = 0, name: str = "mlp") -> Judge:
         p = network.predict_proba(pixels(x) - mean)
         return p[:, :count] + p[:, count:] / count
 
-    return Judge(probabilities, features, name)
+    return Judge(probabilities, features, name, mark([*network.coefs_, *network.intercepts_]))
 
 
 def sklearn_digits_judge(images=None, labels=None) -> Judge:
     """The judge of 8 x 8 digits, fitted on the given training images, or on the first 1437 that scikit-learn embeds."""
-    if images is None:
-        from sklearn.datasets import load_digits
+    return _embedded() if images is None else sklearn_judge(images, labels, name="mlp_digits")
 
-        bunch = load_digits()
-        images = np.round(bunch.images[:1437] * (255.0 / 16.0)).astype(np.uint8)[..., None]
-        labels = bunch.target[:1437]
-    return sklearn_judge(images, labels, name="mlp_digits")
+
+@functools.cache
+def _embedded() -> Judge:
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    images = np.round(bunch.images[:1437] * (255.0 / 16.0)).astype(np.uint8)[..., None]
+    return sklearn_judge(images, bunch.target[:1437], name="mlp_digits")

@@ -7,6 +7,7 @@ and the unbiased estimator of the squared maximum mean discrepancy (Gretton et a
 Its mean over sets is right at any size; a single value may be slightly negative.
 """
 
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +23,28 @@ class Kernel(NamedTuple):
     """Squared discrepancy of eq. (2); the mean over subsets if there are several."""
     deviation: float
     """Standard deviation over subsets; 0 when there is one."""
+    subsets: int = 1
+    size: int = 0
+    """Examples per subset; 0 where all are used at once."""
+
+
+Draw = Callable[[int, int, int, int, int], Iterator[tuple[np.ndarray, np.ndarray]]]
+"""(number of reals, of samples, subsets, size, seed) -> (indices of reals, of samples) per subset."""
+
+
+def random_subsets(reals: int, samples: int, subsets: int, size: int, seed: int):
+    """Subsets without replacement, by NumPy's default generator."""
+    rng = np.random.default_rng(seed)
+    for _ in range(subsets):
+        yield rng.choice(reals, size, False), rng.choice(samples, size, False)
+
+
+def legacy_subsets(reals: int, samples: int, subsets: int, size: int, seed: int):
+    """Those that torch-fidelity draws: NumPy's legacy generator, samples before reals."""
+    rng = np.random.RandomState(seed)
+    for _ in range(subsets):
+        chosen = rng.choice(samples, size, replace=False)
+        yield rng.choice(reals, size, replace=False), chosen
 
 
 def discrepancy(x: np.ndarray, y: np.ndarray) -> float:
@@ -43,26 +66,46 @@ def _total(x: np.ndarray, y: np.ndarray, chunk: int = 2048) -> float:
     return sum(float(_cubic(x[i : i + chunk] @ y.T, x.shape[1]).sum()) for i in range(0, len(x), chunk))
 
 
+def contributions(reals: np.ndarray, samples: np.ndarray, chunk: int = 2048) -> np.ndarray:
+    """float64 [n] whose mean is eq. (2) and whose spread is, to first order, that of eq. (2) over draws of samples.
+
+    What changes with sample y_i is 2 (mean over j != i of k(y_i, y_j)) - 2 (mean over j of k(x_j, y_i)); the rest is
+    the same for all.
+    """
+    n, size = samples.shape
+    within, across = np.empty(n), np.empty(n)
+    for i in range(0, n, chunk):
+        part = samples[i : i + chunk]
+        own = _cubic((part * part).sum(1), size)
+        within[i : i + chunk] = (_cubic(part @ samples.T, size).sum(1) - own) / (n - 1)
+        across[i : i + chunk] = _cubic(part @ reals.T, size).mean(1)
+    changing = 2.0 * (within - across)
+    return changing - changing.mean() + discrepancy(reals, samples)
+
+
 def kid(
-    reference, features: Function = identity, *, subsets: int = 1, subset_size: int = 1000, seed: int = 0
+    reference,
+    features: Function = identity,
+    *,
+    subsets: int = 1,
+    subset_size: int = 1000,
+    seed: int = 0,
+    draw: Draw = random_subsets,
 ) -> Metric:
     """Kernel distance of a streamed set to `reference`, the real features [N, D]; finishes in a `Kernel`.
 
     Args:
-      subsets: 1 uses all examples once; more draw that many random subsets of `subset_size` from both sides, as the
-        paper does, and report mean and standard deviation.
+      subsets: 1 uses all examples once; more draw that many random subsets of `subset_size` from both sides (of the
+        smaller side's size, where it has fewer), as the paper does, and report mean and standard deviation.
+      draw: which subsets; `legacy_subsets` are those of another project.
     """
     real = rows(reference)
 
     def finish(x):
         if subsets <= 1:
             return Kernel(discrepancy(real, x), 0.0)
-        rng = np.random.default_rng(seed)
         size = min(subset_size, len(real), len(x))
-        values = [
-            discrepancy(real[rng.choice(len(real), size, False)], x[rng.choice(len(x), size, False)])
-            for _ in range(subsets)
-        ]
-        return Kernel(float(np.mean(values)), float(np.std(values)))
+        values = [discrepancy(real[i], x[j]) for i, j in draw(len(real), len(x), subsets, size, seed)]
+        return Kernel(float(np.mean(values)), float(np.std(values)), subsets, size)
 
     return gather(features, finish)

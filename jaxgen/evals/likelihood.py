@@ -24,6 +24,8 @@ class Likelihood(NamedTuple):
     standard_error: float
     """Of `nats`: the deviation over examples divided by the root of their count; infinite for one example."""
     bits_per_dim: float
+    dequantisation: str = ""
+    """How discrete levels were treated: "discrete", "uniform", "variational", ...; part of what the figure means."""
 
 
 def bits_per_dim(nats, dims: int, width: float = 1.0):
@@ -31,12 +33,13 @@ def bits_per_dim(nats, dims: int, width: float = 1.0):
     return -nats / (dims * math.log(2.0)) - math.log2(width)
 
 
-def likelihood(dims: int, *, width: float = 1.0) -> Metric:
+def likelihood(dims: int, *, width: float = 1.0, dequantisation: str = "discrete") -> Metric:
     """Mean of log-likelihoods [B] in nats, streamed; `update(state, values, mask=None)` leaves out masked-off padding.
 
     Args:
       dims: numbers per example, H * W * C.
       width: distance of neighbouring levels for densities, see eq. (2).
+      dequantisation: stated in the result; figures under different ones do not compare.
 
     Finishes in `Likelihood`.
     """
@@ -52,6 +55,6 @@ def likelihood(dims: int, *, width: float = 1.0) -> Metric:
         state = fit.finish(state)
         mean = float(state.mean[0])
         error = math.inf if state.examples < 2 else math.sqrt(float(state.covariance[0]) / state.examples)
-        return Likelihood(state.examples, mean, error, bits_per_dim(mean, dims, width))
+        return Likelihood(state.examples, mean, error, bits_per_dim(mean, dims, width), dequantisation)
 
     return Metric(fit.init, update, finish)

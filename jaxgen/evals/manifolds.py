@@ -45,20 +45,48 @@ def radii(x: np.ndarray, k: int, chunk: int = 1024) -> np.ndarray:
     return np.concatenate(pieces)
 
 
-def compare(reals: np.ndarray, samples: np.ndarray, k: int = 3, *, real_radii=None, chunk: int = 1024) -> Manifolds:
-    """Eq. (1)-(4) for features [m, D] and [n, D]."""
+class Members(NamedTuple):
+    """What eq. (1)-(4) average, example by example."""
+
+    inside: np.ndarray
+    """bool [n]: the sample lies in the manifold of the reals."""
+    balls: np.ndarray
+    """int64 [n]: balls of reals around the sample."""
+    recalled: np.ndarray
+    """bool [m]: the real lies in the manifold of the samples."""
+    covered: np.ndarray
+    """bool [m]: the real's ball holds a sample."""
+    k: int
+
+    def shares(self) -> Manifolds:
+        """Their means."""
+        return Manifolds(
+            float(self.inside.mean()),
+            float(self.recalled.mean()),
+            float(self.balls.mean() / self.k),
+            float(self.covered.mean()),
+        )
+
+
+def members(reals: np.ndarray, samples: np.ndarray, k: int = 3, *, real_radii=None, chunk: int = 1024) -> Members:
+    """Who lies where, for features [m, D] and [n, D]."""
     real_radii = radii(reals, k) if real_radii is None else real_radii
     sample_radii = radii(samples, k)
-    inside, balls = 0, 0
+    inside, balls = np.zeros(len(samples), bool), np.zeros(len(samples), np.int64)
     recalled, covered = np.zeros(len(reals), bool), np.zeros(len(reals), bool)
     for i in range(0, len(samples), chunk):
         distances = squared_distances(samples[i : i + chunk], reals)
         within = distances < real_radii
-        inside += int((distances <= real_radii).any(1).sum())
-        balls += int(within.sum())
+        inside[i : i + chunk] = (distances <= real_radii).any(1)
+        balls[i : i + chunk] = within.sum(1)
         covered |= within.any(0)
         recalled |= (distances <= sample_radii[i : i + chunk, None]).any(0)
-    return Manifolds(inside / len(samples), float(recalled.mean()), balls / (k * len(samples)), float(covered.mean()))
+    return Members(inside, balls, recalled, covered, k)
+
+
+def compare(reals: np.ndarray, samples: np.ndarray, k: int = 3, *, real_radii=None) -> Manifolds:
+    """Eq. (1)-(4) for features [m, D] and [n, D]."""
+    return members(reals, samples, k, real_radii=real_radii).shares()
 
 
 def manifolds(reference, features: Function = identity, *, k: int = 3) -> Metric:

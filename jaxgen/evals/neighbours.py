@@ -12,8 +12,11 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxgen.core import UserError
-from jaxgen.evals.base import Function, Metric, gather, identity, rows
+from jaxgen.evals.base import Function, Metric, identity, rows
 from jaxgen.evals.manifolds import squared_distances
+
+CHUNK = 4096
+"""Training examples compared with at a time, so that memory stays bounded."""
 
 
 class Neighbours(NamedTuple):
@@ -44,26 +47,38 @@ def nearest(reference, features: Function = identity, *, threshold: float = 1 / 
     Raises:
       UserError: fewer than 2 training examples.
     """
-    train = rows(reference, "training examples")
+    train = np.asarray(reference).reshape(len(reference), -1)
     if len(train) < 2:
         raise UserError(f"The copy test needs at least 2 training examples; there are {len(train)}.")
 
-    chunk = max(1, 2**24 // len(train))  # distances in memory: 128 MiB
+    def two_nearest(x):
+        """Squared distances [n, 2] and indices [n, 2] of the two nearest, walking the training set in chunks."""
+        best, who = np.full((len(x), 2), np.inf), np.zeros((len(x), 2), np.int64)
+        for start in range(0, len(train), CHUNK):
+            squares = squared_distances(x, rows(train[start : start + CHUNK], "training examples"))
+            near = np.argpartition(squares, min(1, squares.shape[1] - 1), axis=1)[:, :2]
+            best = np.concatenate([best, np.take_along_axis(squares, near, axis=1)], axis=1)
+            who = np.concatenate([who, near + start], axis=1)
+            order = best.argsort(1, kind="stable")[:, :2]
+            best, who = np.take_along_axis(best, order, axis=1), np.take_along_axis(who, order, axis=1)
+        return best, who
 
-    def finish(x):
-        smallest, indices = [], []
-        for i in range(0, len(x), chunk):
-            squares = squared_distances(x[i : i + chunk], train)
-            two = np.argpartition(squares, 1, axis=1)[:, :2]
-            values = np.take_along_axis(squares, two, axis=1)
-            order = values.argsort(1, kind="stable")
-            smallest.append(np.sqrt(np.take_along_axis(values, order, axis=1)))
-            indices.append(np.take_along_axis(two, order, axis=1)[:, 0])
+    def update(kept, x):
+        x = rows(features(x))
+        for i in range(0, len(x), CHUNK // 4):
+            squares, who = two_nearest(x[i : i + CHUNK // 4])
+            kept = (*kept, (np.sqrt(squares), who[:, 0]))
+        return kept
+
+    def finish(kept):
+        if not kept:
+            raise UserError("Nothing to evaluate: there are no samples.")
+        smallest, indices = zip(*kept, strict=True)
         first, second = np.concatenate(smallest).T
         ratios = np.divide(first, second, where=second > 0, out=np.zeros_like(first))
         return Neighbours(first, np.concatenate(indices), ratios, float((ratios <= threshold).mean()))
 
-    return gather(features, finish)
+    return Metric(tuple, update, finish)
 
 
 def duplicates() -> Metric:

@@ -65,3 +65,23 @@ def test_means_over_pairs():
     assert result.examples == 3
     assert result.psnr == pytest.approx(evals.psnr(a, b, y_only=True, border=2)[0])
     assert math.isinf(evals.measure(evals.fidelity(), a, a).psnr)
+
+
+def test_ms_ssim_of_equal_and_of_constant_images():
+    a, b = pair(1, 180)
+    np.testing.assert_allclose(evals.ms_ssim(a, a), 1)
+    assert evals.ssim(a, b)[0] < evals.ms_ssim(a, b)[0] < 1
+    # Constant images have no structure to lose: only the coarsest luminance counts, to its own power.
+    x = np.full((1, 176, 177, 2), 0.25)
+    np.testing.assert_allclose(
+        evals.ms_ssim(x, 3 * x, data_range=1.0), evals.ssim(x, 3 * x, data_range=1.0) ** 0.1333, rtol=1e-9
+    )
+    found = evals.measure(evals.fidelity(multiscale=True), a, b)
+    assert found.ms_ssim == pytest.approx(evals.ms_ssim(a, b)[0])
+    with pytest.raises(UserError, match="176 x 176"):
+        evals.ms_ssim(a, b, border=3)
+
+
+def test_opposed_structure_counts_as_none():
+    a, _ = pair(1, 176)
+    assert evals.ms_ssim(a, 255 - a)[0] == 0

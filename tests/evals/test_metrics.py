@@ -24,9 +24,23 @@ METRICS = {
     "frechet": (lambda: evals.frechet(evals.measure(evals.moments(), normal(1, 50, 5))), (normal(0, 37, 5),)),
     "kid": (lambda: evals.kid(normal(1, 20, 5)), (normal(0, 37, 5),)),
     "kid subsets": (lambda: evals.kid(normal(1, 20, 5), subsets=3, subset_size=10), (normal(0, 37, 5),)),
+    "kid legacy": (
+        lambda: evals.kid(normal(1, 20, 5), subsets=3, subset_size=10, draw=evals.legacy_subsets),
+        (normal(0, 37, 5),),
+    ),
     "manifolds": (lambda: evals.manifolds(normal(1, 20, 5)), (normal(0, 37, 5),)),
     "classes": (lambda: evals.classes(), (simplex(0, 37, 4),)),
     "inception score": (lambda: evals.inception_score(splits=3), (simplex(0, 37, 4),)),
+    "inception score in blocks": (lambda: evals.inception_score(split_size=10), (simplex(0, 37, 4),)),
+    "birthday": (lambda: evals.birthday(radius=1.5, show=4, chunk=8), (normal(0, 37, 5),)),
+    "fvd": (
+        lambda: evals.fvd(evals.measure(evals.moments(), normal(1, 50, 6)), lambda x: x.reshape(len(x), -1)),
+        (normal(0, 37, 2, 1, 1, 3),),
+    ),
+    "lpips": (
+        lambda: evals.lpips(lambda x, y: abs(x - y).mean((1, 2, 3))),
+        (normal(0, 9, 2, 2, 1), normal(1, 9, 2, 2, 1)),
+    ),
     "nearest": (lambda: evals.nearest(normal(1, 20, 5)), (normal(0, 37, 5),)),
     "duplicates": (lambda: evals.duplicates(), (normal(0, 37, 5).round(0)[:, :1],)),
     "likelihood": (lambda: evals.likelihood(64), (normal(0, 37),)),
