@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 
 from jaxgen import data, parallel, training
 from jaxgen.core import Method, State, Task, UserError, Weights
-from jaxgen.evaluation import evaluate, report
+from jaxgen.evaluation import evaluate, evaluate_folders, report
 from jaxgen.runs import (
     Run,
     default_workdir,
@@ -38,6 +38,7 @@ __all__ = [
     "configs",
     "default_workdir",
     "evaluate",
+    "evaluate_folders",
     "held_out",
     "label_inputs",
     "load",

@@ -1,4 +1,4 @@
-"""The command line: train, sample, run, evaluate, zoo, config, data. Heavy imports wait for the command."""
+"""The command line: train, sample, run, evaluate, compare, zoo, config, data. Heavy imports wait for the command."""
 
 import argparse
 import logging
@@ -18,7 +18,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"jaxgen {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for add in (_add_train, _add_sample, _add_run, _add_evaluate, _add_zoo, _add_config, _add_data):
+    for add in (_add_train, _add_sample, _add_run, _add_evaluate, _add_compare, _add_zoo, _add_config, _add_data):
         add(commands)
     return top
 
@@ -81,14 +81,24 @@ def _add_run(commands) -> None:
 
 
 def _add_evaluate(commands) -> None:
-    help = "Judge a trained model: samples against held-out images, likelihoods."
-    sub = _command(commands, "evaluate", _evaluate, help)
-    _rundir(sub)
+    sub = _command(commands, "evaluate", _evaluate, "Judge a trained model, or a folder of images, by real images.")
+    sub.add_argument("rundir", metavar="RUN", nargs="?", help="a run's directory, or the name of its config")
     _overrides(sub)
+    sub.add_argument("--images", metavar="DIR", help="instead of RUN: a folder, .zip or .npz of images to judge")
+    sub.add_argument("--reference", metavar="DIR", help="real images for --images, or statistics (.npz) for --protocol")
     sub.add_argument("-n", type=int, default=0, help="number of samples (default: the config's eval.samples)")
     sub.add_argument("--seed", type=int, default=0)
+    sub.add_argument("--metrics", metavar="M[,M...]", default="", help="only these, e.g. fd,kd,copies (default: all)")
     sub.add_argument("--judge", metavar="RUN", help="a classifier run (default: the one of the data set)")
+    sub.add_argument("--protocol", default="", metavar="P", help="also FID & co.: adm, edm, clean, torch-fidelity, ...")
+    sub.add_argument("--weights", metavar="FILE", help="Inception's weights (default: in $JAXGEN_DATA/weights)")
     sub.add_argument("--out", type=Path, metavar="FILE", help="default: RUN/card.json")
+
+
+def _add_compare(commands) -> None:
+    sub = _command(commands, "compare", _compare, "Put cards of several runs side by side, with a row of samples each.")
+    sub.add_argument("cards", metavar="RUN", nargs="+", help="directories of evaluated runs, or card files")
+    sub.add_argument("--out", type=Path, metavar="PNG", default=Path("compare.png"), help="the picture (compare.png)")
 
 
 def _add_zoo(commands) -> None:
@@ -249,9 +259,34 @@ def _run_tiled(run, args) -> None:
 def _evaluate(args) -> None:
     from jaxgen import api
 
+    metrics = tuple(name for name in args.metrics.split(",") if name)
+    settings = dict(n=args.n, judge=args.judge, metrics=metrics, protocol=args.protocol, weights_file=args.weights)
+    if args.images:
+        if args.rundir or not args.reference:
+            raise UserError("--images DIR is judged against --reference DIR, and takes the place of RUN.")
+        settings |= dict(out=args.out or Path("card.json"), track=_track)
+        return print(api.report(api.evaluate_folders(args.images, args.reference, **settings)))
+    if not args.rundir:
+        raise UserError("Name a RUN to evaluate, or --images DIR with --reference DIR.")
     run = _load(args.rundir, args.overrides)
-    card = api.evaluate(run, n=args.n, seed=args.seed, judge=args.judge, out=args.out)
+    card = api.evaluate(run, seed=args.seed, out=args.out, reference=args.reference, track=_track, **settings)
     print(api.report(card))
+
+
+def _track(items, **settings):
+    """A progress bar on a terminal."""
+    from rich.progress import track
+
+    return track(items, disable=not sys.stderr.isatty(), transient=True, **settings)
+
+
+def _compare(args) -> None:
+    from jaxgen.zoo.cards import compare
+
+    cards = [compare.read(path) for path in args.cards]
+    print(compare.table(cards))
+    if compare.draw(cards, args.out):
+        print(f"A row of samples of each in {args.out}")
 
 
 def _zoo(args) -> None:

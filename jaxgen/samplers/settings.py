@@ -51,6 +51,12 @@ def check(settings: Settings, process: Process) -> None:
         raise UserError(f"sampler.eta is {settings.eta}; it lies between 0 (deterministic) and 1 (ancestral).")
 
 
+def evaluations(settings: Any) -> int:
+    """Evaluations of the network per sample (NFE) under the fields of `Settings`; guidance doubles them."""
+    passes = 2 if settings.guidance != 1.0 else 1
+    return passes * (2 * settings.steps - 1 if settings.name == "heun" else settings.steps)
+
+
 def clipped(settings: Settings, process: Process, field: Field) -> Field:
     """The field with the clipping that the settings ask for."""
     kinds = {

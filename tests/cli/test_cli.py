@@ -37,7 +37,10 @@ def fails(capsys, *argv, says):
 
 
 def test_help_everywhere(capsys):
-    for argv in (["--help"], *([name, "--help"] for name in ("train", "sample", "run", "evaluate", "zoo", "config"))):
+    for argv in (
+        ["--help"],
+        *([name, "--help"] for name in ("train", "sample", "run", "evaluate", "compare", "zoo", "config")),
+    ):
         with pytest.raises(SystemExit) as stop:
             cli.main(argv)
         assert stop.value.code == 0

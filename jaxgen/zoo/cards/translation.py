@@ -14,9 +14,7 @@ from typing import Any
 import numpy as np
 
 from jaxgen import evals
-
-SMALL = 32
-"""Pictures are judged reduced to at most this many pixels a side."""
+from jaxgen.zoo.cards.pieces import reduced
 
 
 def apart(x: np.ndarray, y: np.ndarray) -> float:
@@ -63,17 +61,10 @@ def judge_kinds(
       {"images": N, "translation" | "input" | "target": {"share", "distance"}}: what the judge takes for targets,
       and the kernel distance to training targets in units of their pixels' deviation, about 0 at best.
     """
-    step = -(-max(train.shape[1:3]) // SMALL)
-
-    def reduce(x):
-        high, wide = (side // step * step for side in x.shape[1:3])
-        blocks = x[:, :high, :wide].reshape(len(x), high // step, step, wide // step, step, x.shape[3])
-        return np.rint(blocks.mean(axis=(2, 4))).astype(np.uint8)
-
     labels = np.repeat([0, 1], [len(train), len(train_targets)])
-    judge = evals.sklearn_judge(reduce(np.concatenate([train, train_targets])), labels, name="kinds")
+    judge = evals.sklearn_judge(reduced(np.concatenate([train, train_targets])), labels, name="kinds")
     groups = {"translation": made, "input": inputs, "target": targets}
-    known = reduce(train_targets).astype(np.float64)
+    known = reduced(train_targets).astype(np.float64)
     mean, deviation = known.mean(0), known.std() or 1.0
 
     def figures(x):
@@ -83,7 +74,7 @@ def judge_kinds(
             "distance": evals.measure(kernel, x).distance,
         }
 
-    return {"images": len(inputs), **{name: figures(reduce(x)) for name, x in groups.items()}}
+    return {"images": len(inputs), **{name: figures(reduced(x)) for name, x in groups.items()}}
 
 
 ROWS = {
