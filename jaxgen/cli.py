@@ -1,4 +1,7 @@
-"""The command line: train, sample, run, evaluate, compare, zoo, config, data. Heavy imports wait for the command."""
+"""The command line: train, sample, run, evaluate, compare, export, benchmark, zoo, config, data.
+
+Heavy imports wait for the command.
+"""
 
 import argparse
 import logging
@@ -8,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jaxgen import __version__
+from jaxgen.benchmark import command as benchmark
 from jaxgen.errors import UserError
 
 
@@ -18,8 +22,13 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"jaxgen {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for add in (_add_train, _add_sample, _add_run, _add_evaluate, _add_compare, _add_zoo, _add_config, _add_data):
+    for add in (
+        *(_add_train, _add_sample, _add_run, _add_evaluate, _add_compare, _add_export),
+        *(_add_zoo, _add_config, _add_data),
+    ):
         add(commands)
+    help = "Time compilation, start and steady speed of configs with fresh weights, and what they compute."
+    benchmark.arguments(_command(commands, "benchmark", benchmark.run, help))
     return top
 
 
@@ -99,6 +108,16 @@ def _add_compare(commands) -> None:
     sub = _command(commands, "compare", _compare, "Put cards of several runs side by side, with a row of samples each.")
     sub.add_argument("cards", metavar="RUN", nargs="+", help="directories of evaluated runs, or card files")
     sub.add_argument("--out", type=Path, metavar="PNG", default=Path("compare.png"), help="the picture (compare.png)")
+
+
+def _add_export(commands) -> None:
+    sub = _command(commands, "export", _export, "Write a trained model's task as one file that runs without jaxgen.")
+    _rundir(sub)
+    _overrides(sub)
+    sub.add_argument("--out", type=Path, metavar="FILE", help="default: RUN/TASK.jaxexp")
+    sub.add_argument("--task", default="sample", help="default: sample")
+    sub.add_argument("--batch", type=int, default=0, metavar="B", help="examples per call (default: any number)")
+    sub.add_argument("--platforms", default="cpu,cuda,tpu", metavar="P[,P...]", help="default: cpu,cuda,tpu")
 
 
 def _add_zoo(commands) -> None:
@@ -287,6 +306,17 @@ def _compare(args) -> None:
     print(compare.table(cards))
     if compare.draw(cards, args.out):
         print(f"A row of samples of each in {args.out}")
+
+
+def _export(args) -> None:
+    from jaxgen.export import export
+
+    run = _load(args.rundir, args.overrides)
+    out = args.out or run.workdir / f"{args.task}.jaxexp"
+    export(run, out, task=args.task, batch=args.batch, platforms=args.platforms.split(","))
+    print(
+        f"Task {args.task!r} in {out} ({out.stat().st_size / 2**20:.1f} MiB); docs/export.md has a script that runs it"
+    )
 
 
 def _zoo(args) -> None:

@@ -27,6 +27,8 @@ FLOORS = {
     "zoo": 6,
     "runs": 7,
     "evaluation": 8,
+    "export": 8,
+    "benchmark": 8,
     "api": 9,
     "cli": 10,
 }

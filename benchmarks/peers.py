@@ -1,0 +1,224 @@
+"""Our models beside PyTorch's, with the same weights, in one process, on the same cores.
+
+    python benchmarks/peers.py [MODEL ...] [--batches 1,16] [--modes eager,channels_last,compile] [--out peers.json]
+
+Needs the environment of requirements-oracles.txt (`make oracles` makes it). For every model the peer's weights are
+copied into ours, outputs (and losses, for training) are compared, and only if they agree both are timed in alternation,
+round by round, so that a busy machine slows all alike. "sampling" runs the task, "training" a gradient of the mean
+squared output with respect to all weights. The ratio is theirs / ours, median over rounds: above 1 ours is faster. Ends
+with code 1 if outputs differ, never for being slow.
+"""
+
+import argparse
+import json
+import math
+import os
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import torch
+from peer_models import dcgan, glow, unet, unet_sampling
+from peer_pairs import Model, Pair, first, modes, present
+from peer_twins import convlstm, edsr, pixelcnn, pixelcnn_sampling
+
+MODELS = {
+    "unet": Model("diffusers UNet2DModel, DDIMScheduler", "diffusers", unet_sampling, unet),
+    "dcgan": Model("DCGAN generator, 64x64", "", dcgan),
+    "glow": Model("normflows MultiscaleFlow, inverse", "normflows", glow, trains=False),
+    "edsr": Model("EDSR x2, 8 blocks of 64", "", edsr),
+    "convlstm": Model("ConvLSTM 48-48, 5 + 5 frames", "", convlstm),
+    "pixelcnn": Model("gated PixelCNN, 12x12", "", pixelcnn_sampling, pixelcnn),
+}
+
+
+class Differs(Exception):
+    """Outputs of both sides are not the same."""
+
+
+def laid(x: np.ndarray, layout) -> torch.Tensor:
+    tensor = first(x)
+    return tensor.contiguous(memory_format=layout) if tensor.ndim == 4 else tensor
+
+
+def last(x: torch.Tensor) -> np.ndarray:
+    """Channels first -> last."""
+    value = x.detach().numpy()
+    return np.moveaxis(value, -3, -1) if value.ndim >= 4 else value
+
+
+def sampling(pair: Pair, chosen: dict) -> tuple[dict[str, Callable[[], object]], float]:
+    """({side: one call}, largest difference over the largest value), after comparing outputs."""
+    ours, inputs = jax.jit(pair.ours), jax.tree.map(jnp.asarray, pair.inputs)
+    params = jax.tree.map(jnp.asarray, pair.params)
+    mine = np.asarray(ours(params, *inputs))
+    calls: dict[str, Callable[[], object]] = {"jaxgen": lambda: jax.block_until_ready(ours(params, *inputs))}
+    apart = 0.0
+    for name, (net, layout) in chosen.items():
+        given = [laid(x, layout) for x in pair.inputs]
+
+        def call(net=net, given=given):
+            with torch.no_grad():
+                return pair.theirs(net, *given)
+
+        theirs = last(call())
+        scale = float(np.abs(theirs).max())
+        found = float(np.abs(mine - theirs).max()) / scale
+        if not (scale > 1e-3 and theirs.std() > 1e-3 * scale and found <= pair.tolerance):
+            raise Differs(f"{name}: outputs differ by {found:.1e} of their largest value {scale:.3g}")
+        apart, calls[name] = max(apart, found), call
+    return calls, apart
+
+
+def training(pair: Pair, chosen: dict) -> tuple[dict[str, Callable[[], object]], float]:
+    """The same for a gradient; losses and the norms of the whole gradients are compared."""
+    inputs, params = jax.tree.map(jnp.asarray, pair.inputs), jax.tree.map(jnp.asarray, pair.params)
+    gradient = jax.jit(jax.value_and_grad(lambda p, *x: jnp.mean(jnp.square(pair.ours(p, *x)))))
+    value, grads = gradient(params, *inputs)
+    size = math.sqrt(sum(float(jnp.sum(jnp.square(leaf))) for leaf in jax.tree.leaves(grads)))
+    calls: dict[str, Callable[[], object]] = {"jaxgen": lambda: jax.block_until_ready(gradient(params, *inputs))}
+    apart = 0.0
+    for name, (net, layout) in chosen.items():
+        given = [laid(x, layout) for x in pair.inputs]
+
+        def call(net=net, given=given):
+            net.zero_grad(set_to_none=True)
+            loss = pair.theirs(net, *given).square().mean()
+            loss.backward()
+            return loss.detach()
+
+        theirs = float(call())
+        norm = math.sqrt(sum(float(p.grad.square().sum()) for p in net.parameters() if p.grad is not None))
+        found = max(abs(float(value) - theirs) / theirs, abs(size - norm) / norm)
+        if not found <= 10 * pair.tolerance:
+            raise Differs(f"{name}: loss {theirs:.6g} and gradient {norm:.6g}, ours {float(value):.6g} and {size:.6g}")
+        apart, calls[name] = max(apart, found), call
+    return calls, apart
+
+
+def alternate(calls: dict[str, Callable[[], object]], seconds: float, least: int = 5) -> dict[str, list[float]]:
+    """Seconds per call of every side, round by round; the order turns around after each round."""
+    times: dict[str, list[float]] = {side: [] for side in calls}
+    once = {}
+    for side, call in calls.items():
+        call()
+        begun = time.perf_counter()
+        call()
+        once[side] = time.perf_counter() - begun
+    repeats = {side: max(1, round(0.1 / took)) for side, took in once.items()}
+    rounds = max(least, round(seconds / sum(once[side] * repeats[side] for side in calls)))
+    for turn in range(min(rounds, 30)):
+        for side in list(calls)[:: 1 if turn % 2 else -1]:
+            begun = time.perf_counter()
+            for _ in range(repeats[side]):
+                calls[side]()
+            times[side].append((time.perf_counter() - begun) / repeats[side])
+    return times
+
+
+def row(name: str, kind: str, batch: int, options) -> dict:
+    """One row: sampling or training of a model at a batch size."""
+    model = MODELS[name]
+    make = model.learn if kind == "training" and model.learn else model.make
+    pair = make(batch)
+    calls, apart = {"sampling": sampling, "training": training}[kind](pair, modes(pair.net, options.modes))
+    times = alternate(calls, options.seconds)
+    middle = {side: statistics.median(found) for side, found in times.items()}
+    best = min((side for side in middle if side != "jaxgen"), key=middle.__getitem__)
+    ratios = {
+        side: [b / a for a, b in zip(times["jaxgen"], times[side], strict=True)] for side in times if side != "jaxgen"
+    }
+    return {
+        "model": name,
+        "peer": model.peer,
+        "kind": kind,
+        "batch": batch,
+        "difference": apart,
+        "seconds": middle,
+        "rounds": times,
+        "ratio": {side: statistics.median(found) for side, found in ratios.items()},
+        "best_mode": best,
+        "ratio_to_best": statistics.median(ratios[best]),
+        "quartiles": statistics.quantiles(ratios[best], n=4, method="inclusive")[::2],
+        "load": os.getloadavg()[0],
+    }
+
+
+def show(found: dict) -> None:
+    print(f"{'model':10}{'kind':10}{'batch':>6}{'ours, ms':>11}{'best peer, ms':>15}  {'mode':15}ratio (quartiles)")
+    for one in found["rows"]:
+        milli = {side: 1000 * value for side, value in one["seconds"].items()}
+        low, high = one["quartiles"]
+        print(
+            f"{one['model']:10}{one['kind']:10}{one['batch']:6d}{milli['jaxgen']:11.2f}{milli[one['best_mode']]:15.2f}"
+            f"  {one['best_mode']:15}{one['ratio_to_best']:.2f} ({low:.2f} ... {high:.2f})"
+        )
+    if found["rows"]:
+        print(f"geometric mean of the ratios to the best mode: {found['geometric_mean']:.2f}")
+    for name, reason in found["missing"].items():
+        print(f"{name}: {reason}")
+
+
+def about(options) -> dict:
+    info = Path("/proc/cpuinfo")
+    models = [line.partition(":")[2].strip() for line in info.read_text().splitlines() if "model name" in line]
+    return {
+        "command": sys.argv,
+        "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "cpu": (models or [platform.machine()])[0],
+        "threads": options.threads,
+        "load": os.getloadavg(),
+        "versions": {"python": platform.python_version(), "jax": jax.__version__, "torch": torch.__version__},
+        "peers": present(),
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", nargs="*", help=", ".join(MODELS))
+    parser.add_argument("--batches", default="1,16")
+    parser.add_argument("--kinds", default="sampling,training")
+    parser.add_argument("--modes", default="eager,channels_last,compile")
+    parser.add_argument("--seconds", type=float, default=10.0, help="of timing per row")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    options.modes = options.modes.split(",")
+    torch.set_num_threads(options.threads)
+    found = {**about(options), "rows": [], "missing": {}}
+    wrong = 0
+    for name in options.models or MODELS:
+        model = MODELS[name]
+        if model.needs and not found["peers"][model.needs]:
+            found["missing"][name] = f"needs {model.needs}, which is not installed"
+            continue
+        for kind in options.kinds.split(","):
+            for batch in map(int, options.batches.split(",")):
+                if kind == "training" and not model.trains:
+                    continue
+                try:
+                    found["rows"].append(row(name, kind, batch, options))
+                except Differs as error:
+                    wrong += 1
+                    found["missing"][f"{name}, {kind}, batch {batch}"] = str(error)
+                jax.clear_caches()
+                torch._dynamo.reset()
+                if options.out:
+                    options.out.write_text(json.dumps(found, indent=1) + "\n")
+    ratios = [one["ratio_to_best"] for one in found["rows"]]
+    if ratios:
+        found["geometric_mean"] = statistics.geometric_mean(ratios)
+    show(found)
+    if options.out:
+        options.out.write_text(json.dumps(found, indent=1) + "\n")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
