@@ -30,7 +30,8 @@ FLOORS = {
     "export": 8,
     "benchmark": 8,
     "api": 9,
-    "cli": 10,
+    "commands": 10,
+    "cli": 11,
 }
 
 
