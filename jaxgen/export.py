@@ -76,24 +76,30 @@ def _program(task: Task, leaves: Mapping[str, jax.Array], rebuild: Callable, bat
         keys = jax.vmap(lambda i: jax.random.fold_in(rng, i))(indices)
         return task.fn(rebuild({**rest, **given}), keys, inputs)
 
-    def made(names):
-        return _exported(call, {name: shapes[name] for name in names}, task, batch, platforms)
+    used = _read(call, shapes, task, batch or 1)
+    return _exported(call, {name: shapes[name] for name in used}, task, batch, platforms), used
 
-    first = made(sorted(shapes))
-    used = [name for i, name in enumerate(sorted(shapes)) if i in first.module_kept_var_idx]
-    return made(used), used
+
+def _read(call: Callable, shapes: Mapping[str, Any], task: Task, batch: int) -> list[str]:
+    """The names of the weights that some operation reads."""
+    arguments = (dict(shapes), *_outside(task, batch))
+    program = jax.make_jaxpr(call)(*arguments).jaxpr
+    read = {id(x) for eqn in program.eqns for x in eqn.invars} | {id(x) for x in program.outvars}
+    return [name for name, x in zip(sorted(shapes), program.invars, strict=False) if id(x) in read]
+
+
+def _outside(task: Task, count: Any) -> tuple[Any, Any, Any]:
+    """Shapes of (seed, indices, inputs) for `count` examples."""
+    inputs = {name: jax.ShapeDtypeStruct((count, *spec.shape), spec.dtype) for name, spec in task.inputs.items()}
+    return jax.ShapeDtypeStruct((), jnp.uint32), jax.ShapeDtypeStruct((count,), jnp.uint32), inputs
 
 
 def _exported(call: Callable, given: Mapping[str, Any], task: Task, batch: int, platforms: Sequence[str]) -> Any:
     from jax import export as jax_export
 
     count: Any = batch or jax_export.symbolic_shape("b")[0]
-    inputs = {name: jax.ShapeDtypeStruct((count, *spec.shape), spec.dtype) for name, spec in task.inputs.items()}
-    number = jax.ShapeDtypeStruct((), jnp.uint32)
     try:
-        return jax_export.export(jax.jit(call), platforms=platforms)(
-            dict(given), number, jax.ShapeDtypeStruct((count,), jnp.uint32), inputs
-        )
+        return jax_export.export(jax.jit(call), platforms=platforms)(dict(given), *_outside(task, count))
     except Exception as error:
         # Programs that compute with the number of examples cannot leave it open; the text names the operation.
         if batch:

@@ -51,14 +51,14 @@ def _marked() -> Iterator[None]:
 
     def intercept(call, args, kwargs, context):
         nonlocal inside
-        if inside or context.method_name in PARTIAL:
+        if inside:
             return call(*args, **kwargs)
         place = next((i for i, x in enumerate(args) if getattr(x, "ndim", 0)), None)
-        if place is None:
-            return call(*args, **kwargs)
+        if place is not None and context.method_name not in PARTIAL:
+            args = (*args[:place], _evaluation.bind(args[place]), *args[place + 1 :])
         inside = True
         try:
-            return call(*args[:place], _evaluation.bind(args[place]), *args[place + 1 :], **kwargs)
+            return call(*args, **kwargs)
         finally:
             inside = False
 
