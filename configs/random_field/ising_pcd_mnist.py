@@ -4,8 +4,8 @@ Paper: Tieleman 2008, "Training Restricted Boltzmann Machines using Approximatio
 Parameters: 7,840
 Command: jaxgen train random_field/ising_pcd_mnist
 Hardware: any; written for 2 CPU cores
-Time: not measured yet
-Score: not measured yet
+Time: 140 s on an Intel Xeon 2.5 GHz beside other jobs, 138 s of CPU time
+Score: denoising (10 % flipped): 98.22 % of pixels right; noisy 89.98 %, 3x3 median 96.95 %
 """
 
 from jaxgen.zoo.defaults import WITHIN_THREE_PIXELS, ising, random_field, smoke_random_field

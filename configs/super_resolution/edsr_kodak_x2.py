@@ -4,8 +4,8 @@ Paper: Lim et al. 2017, "Enhanced Deep Residual Networks for Single Image Super-
 Parameters: 195,971
 Command: jaxgen train super_resolution/edsr_kodak_x2
 Hardware: 2 CPU cores
-Time: not measured yet
-Score: not measured yet
+Time: 162 min on an Intel Xeon 2.5 GHz beside other jobs, about 63 min of CPU time
+Score: PSNR-Y 33.86 dB on 7 held-out photographs; bicubic 31.68 dB
 """
 
 from jaxgen.zoo.defaults import constant_ema, kodak_restoration, optimizer, smoke_restoration

@@ -4,8 +4,8 @@ Paper: Dong et al. 2014, "Learning a Deep Convolutional Network for Image Super-
 Parameters: 20,099
 Command: jaxgen train super_resolution/srcnn_kodak_x2
 Hardware: 2 CPU cores
-Time: not measured yet
-Score: not measured yet
+Time: 17 min on an Intel Xeon 2.5 GHz beside other jobs, 12 min of CPU time
+Score: PSNR-Y 32.56 dB on 7 held-out photographs; bicubic 31.68 dB
 """
 
 from jaxgen.zoo.defaults import constant_ema, kodak_restoration, optimizer, smoke_restoration
