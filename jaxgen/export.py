@@ -8,9 +8,8 @@ The program takes (weights, seed, indices, inputs): name -> array; a uint32; uin
 Image i is drawn with fold_in(key(seed), indices[i]), as `jaxgen sample` does. `docs/export.md` has a script to read it.
 """
 
+import io
 import json
-import os
-import tempfile
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -22,7 +21,7 @@ import numpy as np
 
 from jaxgen.core import RAW, Task, UserError, weights
 from jaxgen.runs import Run
-from jaxgen.training.records import PACKAGES, describe
+from jaxgen.training import records
 from jaxgen.zoo.wire import wire
 
 FORMAT = 1
@@ -121,7 +120,7 @@ def _about(run: Run, task: str, outside: Task, batch: int, platforms: Sequence[s
             for name, spec in table.items()
         }
 
-    made = describe(run.config.train.seed, run.step)
+    made = records.describe(run.config.train.seed, run.step)
     return {
         "format": FORMAT,
         "task": task,
@@ -131,13 +130,13 @@ def _about(run: Run, task: str, outside: Task, batch: int, platforms: Sequence[s
         "outputs": specs(outside.outputs),
         "classes": list(run.info.classes),
         "step": run.step,
-        "packages": {name: made["packages"][name] for name in PACKAGES},
+        "packages": {name: made["packages"][name] for name in records.PACKAGES},
         "config": run.config.to_dict(),
     }
 
 
 def _write(out: Path, program: bytes, kept: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> Path:
-    """Write beside the place and move in, so that no file is ever half written."""
+    """The archive, written at once or not at all."""
     from safetensors.numpy import save
 
     entries = {
@@ -145,20 +144,9 @@ def _write(out: Path, program: bytes, kept: Mapping[str, np.ndarray], about: Map
         "weights.safetensors": save({name: np.ascontiguousarray(value) for name, value in kept.items()}),
         "about.json": json.dumps(about, indent=1).encode(),
     }
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        handle, draft = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-                for name, value in entries.items():
-                    archive.writestr(name, value)
-            umask = os.umask(0)
-            os.umask(umask)
-            os.chmod(draft, 0o666 & ~umask)
-            os.replace(draft, out)
-        except BaseException:
-            Path(draft).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise UserError(f"Cannot write {out}: {error.strerror or error}. Choose another place.") from error
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_STORED) as archive:
+        for name, value in entries.items():
+            archive.writestr(name, value)
+    records.write(out, held.getvalue())
     return out

@@ -20,7 +20,7 @@ RUN = "run.json"
 PACKAGES = ("jaxgen", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
-def write(path: str | Path, text: str) -> None:
+def write(path: str | Path, content: str | bytes) -> None:
     """Write a file at once or not at all.
 
     Raises:
@@ -31,8 +31,8 @@ def write(path: str | Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
+            with os.fdopen(handle, "wb") as file:
+                file.write(content.encode() if isinstance(content, str) else content)
                 file.flush()
                 os.fsync(file.fileno())
             # mkstemp makes files for the owner alone; a run's records follow the umask like any other file.
