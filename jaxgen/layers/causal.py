@@ -24,7 +24,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxgen.layers.convolution import biased
-from jaxgen.ops import strided
+from jaxgen.ops import norm, strided
 
 
 def down(x: jax.Array) -> jax.Array:
@@ -135,8 +135,8 @@ def normalized(module: nn.Module, w: jax.Array, run: Callable[[jax.Array], jax.A
     def start(which):
         def make(rng):
             y = run(direction).astype(jnp.float32)
-            axes = tuple(range(y.ndim - 1))
-            mean, scale = jnp.mean(y, axes), gain / (jnp.std(y, axes) + 1e-3)
+            mean = norm.mean_twice(y)
+            scale = gain / (jnp.sqrt(norm.mean_twice(jnp.square(y - mean))) + 1e-3)
             repeats = direction.shape[-1] // y.shape[-1]
             return (jnp.tile(scale, repeats), -mean * scale)[which]
 

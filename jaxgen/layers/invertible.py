@@ -33,7 +33,7 @@ import numpy as np
 from jaxgen.core import UserError
 from jaxgen.layers.convolution import Conv
 from jaxgen.layers.norms import GroupNorm
-from jaxgen.ops import grids
+from jaxgen.ops import grids, norm
 from jaxgen.ops.resample import depth_to_space, space_to_depth
 
 FIXED = "fixed"
@@ -88,9 +88,13 @@ class ActNorm(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, *, inverse: bool = False) -> tuple[jax.Array, jax.Array]:
-        x, axes = x.astype(jnp.float32), tuple(range(x.ndim - 1))
-        bias = self.param("bias", lambda _: -jnp.mean(x, axis=axes))
-        log_scale = self.param("log_scale", lambda _: -0.5 * jnp.log(jnp.var(x, axis=axes) + self.eps))
+        x = x.astype(jnp.float32)
+
+        def spread(_):
+            return -0.5 * jnp.log(norm.mean_twice(jnp.square(x - norm.mean_twice(x))) + self.eps)
+
+        bias = self.param("bias", lambda _: -norm.mean_twice(x))
+        log_scale = self.param("log_scale", spread)
         return affine(x, bias, log_scale, inverse)
 
 

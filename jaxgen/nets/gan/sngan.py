@@ -30,13 +30,16 @@ class UpBlock(nn.Module):
         def norm(x, i):
             return Norm(self.norm, self.classes, self.axis_name, self.dtype, name=f"norm_{i}")(x, label, train=train)
 
+        # What a bias adds to a channel here, batch normalisation takes away again, in this block or a later one.
+        common = dict(use_bias=self.norm != "batch", dtype=self.dtype)
+
         def conv(i, features):
-            return Conv(features, 3, kernel_init=WIDE_INIT, dtype=self.dtype, name=f"conv_{i}")
+            return Conv(features, 3, kernel_init=WIDE_INIT, name=f"conv_{i}", **common)
 
         y = conv(0, self.features)(nearest_up(nn.relu(norm(x, 0))), train=train)
         y = conv(1, self.features)(nn.relu(norm(y, 1)), train=train)
         # A 1x1 convolution commutes with the up-sampling, and is four times cheaper before it.
-        shortcut = Conv(self.features, 1, kernel_init=INIT, dtype=self.dtype, name="shortcut")
+        shortcut = Conv(self.features, 1, kernel_init=INIT, name="shortcut", **common)
         return y + nearest_up(shortcut(x, train=train))
 
 
