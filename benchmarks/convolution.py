@@ -2,19 +2,19 @@
 
     python benchmarks/convolution.py [--batch 64] [--size 14] [--channels 64] [--out convolution.json]
 
-Each line is the best of ten calls, all in one run: the same derivative by `jax.vjp` of `lax.conv_general_dilated` and
-by `jaxgen.ops.strided`, alone and inside a `lax.scan` over four parts of the batch.
+The same derivative by `jax.vjp` of `lax.conv_general_dilated` and by `jaxgen.ops.strided`, alone and inside a
+`lax.scan` over four parts of the batch: medians of calls that take turns.
 """
 
 import argparse
 import json
 import platform
-import time
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 from jax import lax
+from turns import in_turns
 
 from jaxgen.ops import strided
 
@@ -47,17 +47,6 @@ def derivatives(conv):
     return single | {f"{name}, in a scan": scanned(f) for name, f in single.items()}
 
 
-def best(f, *arguments, repeats=10):
-    compiled = jax.jit(f)
-    jax.block_until_ready(compiled(*arguments))
-    times = []
-    for _ in range(repeats):
-        begun = time.perf_counter()
-        jax.block_until_ready(compiled(*arguments))
-        times.append(time.perf_counter() - begun)
-    return min(times)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--batch", type=int, default=64)
@@ -71,9 +60,10 @@ def main():
     w = jax.random.normal(keys[2], (3, 3, args.channels, args.channels))
     rows = {}
     for name, theirs in derivatives(plain).items():
-        mine = derivatives(ours)[name]
-        error = float(jnp.max(jnp.abs(theirs(x, w, g) - mine(x, w, g))))
-        rows[name] = {"plain_ms": 1e3 * best(theirs, x, w, g), "ours_ms": 1e3 * best(mine, x, w, g), "apart": error}
+        sides = {"plain": jax.jit(theirs), "ours": jax.jit(derivatives(ours)[name])}
+        took = in_turns({side: lambda f=f: f(x, w, g) for side, f in sides.items()})
+        error = float(jnp.max(jnp.abs(sides["plain"](x, w, g) - sides["ours"](x, w, g))))
+        rows[name] = {"plain_ms": 1e3 * took["plain"], "ours_ms": 1e3 * took["ours"], "apart": error}
     print(f"{'':28}{'plain ms':>10}{'ours ms':>10}{'ratio':>8}")
     for name, row in rows.items():
         print(f"{name:28}{row['plain_ms']:10.1f}{row['ours_ms']:10.1f}{row['plain_ms'] / row['ours_ms']:8.2f}")
