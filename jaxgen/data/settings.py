@@ -12,7 +12,7 @@ RESIZES = ("crop", "stretch", "pad")
 
 class Settings(NamedTuple):
     """`config.data` with every key present. Their meanings stand in `jaxgen.zoo.defaults`: `base`, `clips`, `pairs`,
-    `photographs`."""
+    `photographs`, `sketched`."""
 
     name: str = "digits"
     path: str = ""
@@ -34,6 +34,7 @@ class Settings(NamedTuple):
     digits: int = 2
     target: str = ""
     common_names: bool = False
+    drawing: str = "edges"
     style: str = ""
     shape: tuple[int, ...] = ()
     short: int = 0

@@ -9,7 +9,7 @@ from PIL import Image
 
 from jaxgen import data
 from jaxgen.core import UserError
-from jaxgen.data import batches, outlines
+from jaxgen.data import batches, outlines, sketched
 from jaxgen.data.settings import Settings
 from jaxgen.data.source import Source, from_arrays
 
@@ -239,3 +239,36 @@ def test_emoji_of_two_designers(jaxgen_data):
     assert found.info.image == (16, 16, 3)
     with pytest.raises(UserError, match=r"688 of .*noto-emoji-64.zip"):
         data.load({**section, "common_names": False})
+
+
+def test_edges_are_dark_where_colours_change_and_nowhere_else():
+    picture = np.full((1, 9, 9, 3), 200, np.uint8)
+    picture[:, :, 4:] = (200, 100, 200)  # one channel falls by 100
+    lines = sketched.edges(picture)
+    assert (lines[0, :, [3, 4]] == 0).all()
+    assert (lines[0, :, :3] == 255).all()
+    assert (lines[0, :, 5:] == 255).all()
+    faint = sketched.edges(np.where(picture == 100, 180, picture).astype(np.uint8))  # a step of 20 is none
+    assert (faint == 255).all()
+
+
+def test_drawings_turn_with_the_picture():
+    picture = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3), dtype=np.uint8)
+    for draw in sketched.DRAWINGS.values():
+        np.testing.assert_array_equal(draw(picture[:, :, ::-1]), draw(picture)[:, :, ::-1])
+        np.testing.assert_array_equal(draw(picture.swapaxes(1, 2)), draw(picture).swapaxes(1, 2))
+        assert draw(picture).dtype == np.uint8
+        assert np.ptp(draw(picture), axis=-1).max() == 0
+
+
+def test_sketched_pairs_keep_the_split_of_their_folder(tmp_path):
+    write(tmp_path / "set", NAMES)
+    plain = data.load(dict(name="folder", path=str(tmp_path / "set")))
+    found = data.load(dict(name="sketched", path=str(tmp_path / "set"), drawing="grey"))
+    assert found.info.sizes == plain.info.sizes
+    assert found.info.targets["train"] == "paired"
+    batch, same = (some.batches("train", 4, 0)(0) for some in (found, plain))
+    np.testing.assert_array_equal(batch["target"], same["image"])
+    np.testing.assert_array_equal(batch["image"], sketched.grey(same["image"]))
+    with pytest.raises(UserError, match=r"data\.drawing"):
+        data.load(dict(name="sketched", path=str(tmp_path / "set"), drawing="oil"))

@@ -25,7 +25,7 @@ INFOS = {
 
 def two_sets(config):
     """What is known of two sets of images, of the size that they get."""
-    if "target" not in config.data:
+    if not {"target", "drawing"} & set(config.data):
         return None
     shape = (config.data.size, config.data.size, config.data.channels)
     return Info(config.data.name, shape, targets={"train": "paired"})

@@ -29,7 +29,7 @@ from jaxgen.zoo.defaults.restore import (
     smoke_restoration,
 )
 from jaxgen.zoo.defaults.style import feed_forward_style, optimised_style, smoke_style, style_pairs, style_sampler
-from jaxgen.zoo.defaults.translation import cyclegan, pairs, pix2pix, smoke_translation
+from jaxgen.zoo.defaults.translation import cyclegan, pairs, pix2pix, sketched, smoke_translation
 from jaxgen.zoo.defaults.vae import mlp_vae, smoke_vae, variational, variational_sampler
 from jaxgen.zoo.defaults.video import (
     clips,
@@ -79,6 +79,7 @@ __all__ = [
     "random_field_sampler",
     "restoration",
     "restoration_sampler",
+    "sketched",
     "smoke_autoregression",
     "smoke_classifier",
     "smoke_denoising",

@@ -42,6 +42,16 @@ def pairs(**changes: Any) -> dict[str, Any]:
     return keys | changes
 
 
+def sketched(**changes: Any) -> dict[str, Any]:
+    """What `data` needs for drawings made of images (`c.data.update(sketched(...))`); see `jaxgen.data.sketched`."""
+    keys = dict(
+        name="sketched",
+        path="",  # the images: a folder or a .zip
+        drawing="edges",  # or grey
+    )
+    return keys | changes
+
+
 def smoke_translation(config: ConfigDict, widths: tuple[int, ...] = (4, 8), **generator: Any) -> None:
     """Shrink a translation, in place, to 8 x 8 outlines, networks of these widths and settings of the generator."""
     config.data.update(name="outlines", path="", target="", size=8, random_crop=min(config.data.random_crop, 1))
