@@ -1,7 +1,9 @@
-"""Embeddings of times and labels.
+"""Embeddings of times, labels and places.
 
 (1)  sinusoids of a number t (Vaswani et al. 2017, section 3.5): sin(t f_i), cos(t f_i),
      f_i = period^(-i / (n / 2 - shift)),   i = 0 .. n / 2 - 1
+(2)  of a place (row, column): (1) of the column in the first half of the features, of the row in the second (He et al.
+     2022, "Masked Autoencoders Are Scalable Vision Learners")
 """
 
 import math
@@ -21,6 +23,12 @@ def sinusoids(
     angles = t.astype(jnp.float32)[:, None] * frequencies
     parts = [jnp.sin(angles), jnp.cos(angles)]
     return jnp.concatenate(parts[::-1] if cosine_first else parts, axis=-1)
+
+
+def place_sinusoids(height: int, width: int, features: int) -> jax.Array:
+    """Eq. (2) of every place, row by row: float32 [height * width, features]; 4 divides `features`."""
+    rows, columns = jnp.meshgrid(jnp.arange(height), jnp.arange(width), indexing="ij")
+    return jnp.concatenate([sinusoids(x.ravel(), features // 2) for x in (columns, rows)], axis=-1)
 
 
 class TimeEmbedding(nn.Module):

@@ -15,7 +15,7 @@ class ResidualBlock(nn.Module):
     """norm, silu, conv, + time, norm, silu, dropout, conv, + shortcut (Ho et al. 2020, appendix B).
 
     x [B, H, W, C], emb [B, E] -> [B, H, W, features]. The embedding is added, or with `scale_shift` modulates the
-    second norm (Nichol & Dhariwal 2021, section 3).
+    second norm (Nichol & Dhariwal 2021, section 3). Without one (None) nothing is added.
     """
 
     features: int
@@ -27,13 +27,16 @@ class ResidualBlock(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, x: jax.Array, emb: jax.Array, *, train: bool) -> jax.Array:
+    def __call__(self, x: jax.Array, emb: jax.Array | None, *, train: bool) -> jax.Array:
         n = self.features
         h = nn.silu(GroupNorm(self.groups, self.eps, name="norm1")(x))
         h = Conv(n, dtype=self.dtype, name="conv1")(h)
-        emb = nn.Dense(2 * n if self.scale_shift else n, dtype=self.dtype, name="emb")(nn.silu(emb))
+        if emb is not None:
+            emb = nn.Dense(2 * n if self.scale_shift else n, dtype=self.dtype, name="emb")(nn.silu(emb))
         norm2 = GroupNorm(self.groups, self.eps, name="norm2")
-        if self.scale_shift:
+        if emb is None:
+            h = norm2(h)
+        elif self.scale_shift:
             scale, shift = jnp.split(emb, 2, axis=-1)
             h = modulate(norm2(h), shift, scale)
         else:

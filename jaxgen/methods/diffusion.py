@@ -4,6 +4,8 @@
      the loss is the weighted squared error of the network's prediction at x_t (`jaxgen.objectives.denoising`)
 (2)  classifier-free training (Ho & Salimans 2021, algorithm 1): a label is dropped with probability `drop`
 (3)  sampling: the prediction in hub form (`jaxgen.processes.hub`) is a field, which a sampler follows
+(4)  latent diffusion (Rombach et al. 2022): in (1) and (3) images are those of a space (`jaxgen.methods.spaces`), into
+     which the loss encodes and from which the tasks decode
 """
 
 from typing import Any
@@ -13,6 +15,8 @@ import jax.numpy as jnp
 import optax
 
 from jaxgen.core import Aux, Averages, Method, Spec, Task, UserError, Weights, choose, each, minimize, split_each
+from jaxgen.methods import spaces
+from jaxgen.methods.spaces import Space
 from jaxgen.nets.roles import Net
 from jaxgen.objectives.denoising import denoising, weight
 from jaxgen.ops.images import to_float
@@ -36,6 +40,7 @@ def diffusion(
     gamma: float = 5.0,
     drop: float = 0.1,
     sampler: Settings | None = None,
+    space: Space | None = None,
     averages: Averages | None = None,
     micro: int = 1,
     axis: str | None = None,
@@ -43,27 +48,30 @@ def diffusion(
     """A denoising model. Batches hold "image" uint8 [B, H, W, C] and, with `classes`, "label" int32 [B].
 
     Args:
-      net: a `Denoiser`; with `classes`, its label `classes` means none.
+      net: a `Denoiser` of images of the space; with `classes`, its label `classes` means none.
       classes: number of labels; 0 is unconditional.
       prediction: what the network predicts, a key of `jaxgen.processes.PREDICTIONS`.
       weighting: of `jaxgen.objectives.denoising.weight`; `gamma` belongs to min_snr.
       drop: probability in (2).
       sampler: settings of the tasks; they do not touch the state.
+      space: where diffusion takes place, eq. (4); pixels by default.
 
     Raises:
       UserError: unknown prediction, weighting or sampler setting; guidance without labels or label dropout.
     """
-    settings = sampler or Settings()
-    _check(process, settings, prediction, weighting, classes, drop)
+    settings, space = sampler or Settings(), space or spaces.pixels(image_shape)
+    _check(process, settings, prediction, weighting, classes, drop, space)
 
     def init(rng, batch, frozen):
-        x = to_float(batch["image"][:1])
+        x = jnp.zeros((1, *space.shape))
         cond = {"label": jnp.zeros((1,), jnp.int32)} if classes else {}
         return net.init(rng, x, {"t": jnp.zeros((1,))}, cond)
 
     def loss(params, state, batch, keys):
         time_keys, noise_keys, drop_keys = split_each(keys, 3)
-        x0 = to_float(batch["image"])
+        # Folded rather than split off, so that runs among pixels see the noise they always saw.
+        encode_keys = jax.vmap(lambda key: jax.random.fold_in(key, 3))(keys)
+        x0 = space.encode(state.frozen, to_float(batch["image"]), encode_keys)
         t = each(process.draw, time_keys)
         eps = each(jax.random.normal, noise_keys, x0.shape[1:])
         x = mix(process, x0, eps, t)
@@ -75,16 +83,20 @@ def diffusion(
         values = denoising(process, prediction, weighting, out, goal, t, gamma=gamma)
         return values, Aux(stats=stats)
 
-    tasks = _tasks(net, process, settings, prediction, image_shape, classes)
-    return minimize(init, loss, tx, tasks, player=PLAYER, averages=averages, micro=micro, axis=axis)
+    tasks = _tasks(net, process, settings, prediction, image_shape, classes, space)
+    return minimize(
+        init, loss, tx, tasks, player=PLAYER, averages=averages, micro=micro, requires=space.requires, axis=axis
+    )
 
 
-def _check(process, settings, prediction, weighting, classes, drop):
+def _check(process, settings, prediction, weighting, classes, drop, space):
     choose(PREDICTIONS, prediction, "method.prediction")
     weight(process, weighting, jnp.full((1,), 0.5))
     sampling.check(settings, process)
     if settings.guidance != 1.0 and not classes:
         raise UserError("sampler.guidance needs a model with labels; set method.conditional=true and train it.")
+    if settings.clip == "static" and not space.bounded:
+        raise UserError("sampler.clip=static cuts images to [-1, 1], which latents do not keep to; set it to none.")
     if settings.guidance != 1.0 and not drop:
         raise UserError("sampler.guidance needs a model that saw images without labels; set method.drop above 0.")
 
@@ -106,7 +118,7 @@ def denoiser(net: Net, process: Process, prediction: str, weights: Weights):
     return field
 
 
-def _tasks(net, process, settings, prediction, image_shape, classes) -> dict[str, Task]:
+def _tasks(net, process, settings, prediction, image_shape, classes, space) -> dict[str, Task]:
     label = {"label": Spec("label", (), jnp.int32, high=classes)} if classes else {}
     image = Spec("image", image_shape)
     mask = Spec("mask", (*image_shape[:2], 1))
@@ -120,12 +132,14 @@ def _tasks(net, process, settings, prediction, image_shape, classes) -> dict[str
         return classifier_free(field, cond, null, settings.guidance, settings.interval)
 
     def sample(weights, keys, inputs):
-        x = sampling.run(settings, process, field_of(weights, inputs), keys, image_shape)
-        return {"image": jnp.clip(x, -1.0, 1.0)}
+        x = sampling.run(settings, process, field_of(weights, inputs), keys, space.shape)
+        return {"image": jnp.clip(space.decode(weights.frozen, x), -1.0, 1.0)}
 
     def fill(weights, keys, inputs):
-        known = inputs["image"], inputs["mask"]
-        x = sampling.run(settings, process, field_of(weights, inputs), keys, image_shape, known)
+        given, mask = inputs["image"], inputs["mask"]
+        known = space.encode(weights.frozen, given, keys), spaces.shrink_mask(mask, space)
+        x = sampling.run(settings, process, field_of(weights, inputs), keys, space.shape, known)
+        x = jnp.where(mask > 0.5, given, space.decode(weights.frozen, x))
         return {"image": jnp.clip(x, -1.0, 1.0)}
 
     return {

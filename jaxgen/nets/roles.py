@@ -93,6 +93,22 @@ class Decoder(Protocol):
         ...
 
 
+class Autoencoder(Protocol):
+    """Images to latents and back, for models of latents."""
+
+    def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+        """x float [B, H, W, C] in [-1, 1] -> what is left of it after both ways, by the mean."""
+        ...
+
+    def encode(self, x: jax.Array, *, train: bool) -> tuple[jax.Array, jax.Array]:
+        """x float [B, H, W, C] in [-1, 1] -> (mean, log variance), each float32 [B, h, w, D]."""
+        ...
+
+    def decode(self, z: jax.Array, *, train: bool) -> jax.Array:
+        """z [B, h, w, D] -> images float32 [B, H, W, C], about in [-1, 1]."""
+        ...
+
+
 class Causal(Protocol):
     """What comes next, for every pixel at once in training, and pixel by pixel with cached activations in sampling."""
 

@@ -25,6 +25,7 @@ from jaxgen.zoo import nets
 FORMATS = {
     # network: module and function (tensors by name, config section) -> params
     "vgg": "jaxgen.interop.vgg:from_torchvision",
+    "kl_autoencoder": "jaxgen.interop.autoencoder:from_diffusers",
 }
 
 
@@ -41,7 +42,7 @@ def abstract(config: ConfigDict) -> dict[str, Any]:
 def _drawn(config: ConfigDict, name: str, seed: int) -> Any:
     if name not in config.nets:
         raise UserError(f"frozen.{name} has no network: describe it in nets.{name}.")
-    image = jnp.zeros((1, 32, 32, 3))
+    image = jnp.zeros((1, 32, 32, config.nets[name].get("channels", 3)))
     return nets.build(config.nets[name], f"nets.{name}").init(jax.random.key(seed), image)[0]
 
 

@@ -21,6 +21,7 @@ NETS: dict[str, str] = {
     "sngan_critic": "jaxgen.nets.gan.sngan:SNGANCritic",
     # denoisers:
     "unet": "jaxgen.nets.diffusion.unet:UNet",
+    "dit": "jaxgen.nets.diffusion.dit:DiT",
     "mlp_denoiser": "jaxgen.nets.diffusion.mlp:MLP",
     # video:
     "convlstm": "jaxgen.nets.video.convlstm:ConvLSTMPredictor",
@@ -51,6 +52,9 @@ NETS: dict[str, str] = {
     "vae_mlp_decoder": "jaxgen.nets.vae.mlp:MLPDecoder",
     "vae_conv_encoder": "jaxgen.nets.vae.conv:ConvEncoder",
     "vae_conv_decoder": "jaxgen.nets.vae.conv:ConvDecoder",
+    "kl_encoder": "jaxgen.nets.vae.kl:KLEncoder",
+    "kl_decoder": "jaxgen.nets.vae.kl:KLDecoder",
+    "kl_autoencoder": "jaxgen.nets.vae.kl:KLAutoencoder",
 }
 
 

@@ -7,12 +7,14 @@ section {"name", ...its settings}. `nets`: encoder, decoder. `sampler`: `jaxgen.
 from collections.abc import Mapping
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from jaxgen import optim
 from jaxgen.core import Method
 from jaxgen.methods.vae import vae
-from jaxgen.nets.vae.conv import level_sizes
+from jaxgen.nets.roles import Net
 from jaxgen.objectives.likelihoods import LIKELIHOODS, Likelihood
 from jaxgen.zoo import checks, nets
 
@@ -35,7 +37,7 @@ def build(config: ConfigDict, info, axis: str | None = None) -> Method:
         model,
         optim.build(config.optim, config.train.steps),
         image=info.image,
-        latent=latent_shape(config, info.image),
+        latent=latent_shape(encoder, info.image),
         classes=classes,
         beta=method.beta,
         free_bits=method.free_bits,
@@ -53,9 +55,11 @@ def likelihood(section: Mapping[str, Any]) -> Likelihood:
     return checks.chosen(LIKELIHOODS, section, "method.likelihood", "Likelihood")
 
 
-def latent_shape(config: ConfigDict, image: tuple[int, ...]) -> tuple[int, ...]:
-    """(channels,) or, where the encoder keeps a map (`spatial`), (height, width, channels)."""
-    encoder = config.nets.encoder
-    if not encoder.get("spatial", False):
-        return (config.method.latent,)
-    return (*level_sizes(image, len(encoder.channels), encoder.get("stem", 1))[-1], config.method.latent)
+def latent_shape(encoder: Net, image: tuple[int, ...]) -> tuple[int, ...]:
+    """(channels,) or, where the encoder keeps a map, (height, width, channels): the shape of its means, by tracing."""
+
+    def mean(key, x):
+        return encoder.apply(*encoder.init(key, x, cond), x, cond)[0][0]
+
+    cond = {"label": jnp.zeros((1,), jnp.int32)}
+    return jax.eval_shape(mean, jax.random.key(0), jax.ShapeDtypeStruct((1, *image), "float32")).shape[1:]

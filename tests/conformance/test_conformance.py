@@ -141,7 +141,7 @@ def by_method(config) -> tuple:
 
 
 def by_networks(config) -> tuple:
-    sections = [config.net] if "net" in config else list(config.nets.values())
+    sections = [*([config.net] if "net" in config else []), *config.get("nets", {}).values()]
     return config.method.name, config.method.get("field"), *(section.get("name") for section in sections)
 
 

@@ -13,6 +13,7 @@ INFOS = {
     "mnist": Info("mnist", (28, 28, 1), tuple("0123456789")),
     "cifar10": Info("cifar10", (32, 32, 3), tuple("0123456789")),
     "celeb_a": Info("celeb_a", (64, 64, 3)),
+    "imagenet2012": Info("imagenet2012", (256, 256, 3), tuple(map(str, range(1000)))),
     "folder": Info("folder", (32, 32, 3), tuple("0123456789")),
     "style": Info("style", (256, 256, 3)),
     "photographs": Info("photographs", (96, 96, 3)),
