@@ -4,22 +4,17 @@ Where tests/oracles copies a peer's weights already, its functions are used.
 """
 
 import itertools
-import sys
-from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import torch
-from peer_pairs import Pair, array, kernel, normal, scatter
+from peer_pairs import Pair, array, ddim_times, kernel, normal, scatter
 from torch import nn
 
 from jaxgen.processes import hub, vp_linear
 from jaxgen.samplers import ddim
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "oracles"))
-
 
 # ---- diffusers' U-Net and DDIM
 
@@ -62,20 +57,11 @@ def _unet():
     return net, _weights(peer), peer
 
 
-DDIM_STEPS = 5
-
-
 def unet_sampling(batch: int) -> Pair:
     """DDIM from noise, the whole loop on both sides."""
-    import diffusers
-
     net, params, peer = _unet()
-    scheduler = diffusers.DDIMScheduler(
-        num_train_timesteps=1000, beta_start=1e-4, beta_end=0.02, beta_schedule="linear", clip_sample=False
-    )
-    scheduler.set_timesteps(DDIM_STEPS)
+    scheduler, times = ddim_times()
     process = vp_linear()
-    times = jnp.asarray(np.append((scheduler.timesteps.numpy() + 1.0) / 1000, 0.0), jnp.float32)
 
     def ours(params, noise):
         def field(x, t):

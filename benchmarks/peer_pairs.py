@@ -5,12 +5,19 @@ Images go to the peers channels first.
 
 import copy
 import importlib.util
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import torch
 from torch import nn
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "oracles"))
+import torchvision_beside  # noqa: F401  (before any peer)
 
 
 class Pair(NamedTuple):
@@ -81,6 +88,20 @@ def modes(net: nn.Module, asked: list[str]) -> dict[str, tuple[nn.Module, Any]]:
         "compile": lambda: (torch.compile(copy.deepcopy(net)), torch.contiguous_format),
     }
     return {name: made[name]() for name in asked}
+
+
+DDIM_STEPS = 5
+
+
+def ddim_times() -> tuple[Any, jax.Array]:
+    """diffusers' DDIM scheduler of a few steps, and the times it visits on our clock."""
+    import diffusers
+
+    scheduler = diffusers.DDIMScheduler(
+        num_train_timesteps=1000, beta_start=1e-4, beta_end=0.02, beta_schedule="linear", clip_sample=False
+    )
+    scheduler.set_timesteps(DDIM_STEPS)
+    return scheduler, jnp.asarray(np.append((scheduler.timesteps.numpy() + 1.0) / 1000, 0.0), jnp.float32)
 
 
 def present() -> dict[str, bool]:

@@ -1,7 +1,5 @@
 """Pairs with twins written in PyTorch from the papers, as users write them: EDSR, ConvLSTM, gated PixelCNN."""
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -12,9 +10,6 @@ from peer_pairs import Pair, array, kernel, normal, scatter
 from torch import nn
 
 from jaxgen.samplers.autoregressive import Steps, cached
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "oracles"))
-
 
 # ---- EDSR, ConvLSTM: twins of tests/oracles
 

@@ -24,12 +24,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import torch
+from peer_latents import dit, dit_sampling, kl_decoder
 from peer_models import dcgan, glow, unet, unet_sampling
 from peer_pairs import Model, Pair, first, modes, present
 from peer_twins import convlstm, edsr, pixelcnn, pixelcnn_sampling
 
 MODELS = {
     "unet": Model("diffusers UNet2DModel, DDIMScheduler", "diffusers", unet_sampling, unet),
+    "dit": Model("diffusers DiTTransformer2DModel (S/4), DDIMScheduler", "diffusers", dit_sampling, dit),
+    "kl_decoder": Model("diffusers AutoencoderKL, decoder to 64x64", "diffusers", kl_decoder),
     "dcgan": Model("DCGAN generator, 64x64", "", dcgan),
     "glow": Model("normflows MultiscaleFlow, inverse", "normflows", glow, trains=False),
     "edsr": Model("EDSR x2, 8 blocks of 64", "", edsr),

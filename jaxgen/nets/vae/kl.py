@@ -125,7 +125,9 @@ class KLAutoencoder(nn.Module):
     dtype: Any = jnp.float32
 
     def setup(self):
-        shared: dict[str, Any] = dict(latent=self.latent, widths=self.widths, blocks=self.blocks, attention=self.attention)
+        shared: dict[str, Any] = dict(
+            latent=self.latent, widths=self.widths, blocks=self.blocks, attention=self.attention
+        )
         shared |= dict(groups=self.groups, quant=self.quant, dtype=self.dtype)
         self.encoder = KLEncoder(**shared)
         self.decoder = KLDecoder((0, 0, self.channels), self.parameters, **shared)
