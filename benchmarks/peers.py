@@ -1,6 +1,6 @@
 """Our models beside PyTorch's, with the same weights, in one process, on the same cores.
 
-    python benchmarks/peers.py [MODEL ...] [--batches 1,16] [--modes eager,channels_last,compile] [--out peers.json]
+    python benchmarks/peers.py [MODEL ...] [--batches 1,16] [--modes eager,channels_last,compile] [--compare]
 
 Needs the environment of requirements-oracles.txt (`make oracles` makes it). For every model the peer's weights are
 copied into ours, outputs (and losses, for training) are compared, and only if they agree both are timed in alternation,
@@ -125,12 +125,24 @@ def alternate(calls: dict[str, Callable[[], object]], seconds: float, least: int
     return times
 
 
-def row(name: str, kind: str, batch: int, options) -> dict:
-    """One row: sampling or training of a model at a batch size."""
+def prepared(name: str, kind: str, batch: int, options) -> tuple[dict[str, Callable[[], object]], float]:
+    """Calls of all sides, and how far apart their outputs are."""
     model = MODELS[name]
     make = model.learn if kind == "training" and model.learn else model.make
     pair = make(batch)
-    calls, apart = {"sampling": sampling, "training": training}[kind](pair, modes(pair.net, options.modes))
+    return {"sampling": sampling, "training": training}[kind](pair, modes(pair.net, options.modes))
+
+
+def compared(name: str, kind: str, batch: int, options) -> dict:
+    """A row without times."""
+    _, apart = prepared(name, kind, batch, options)
+    print(f"{name:11}{kind:10}{batch:6d}  outputs differ by {apart:.1e}", flush=True)
+    return {"model": name, "peer": MODELS[name].peer, "kind": kind, "batch": batch, "difference": apart}
+
+
+def row(name: str, kind: str, batch: int, options) -> dict:
+    """One row: sampling or training of a model at a batch size."""
+    calls, apart = prepared(name, kind, batch, options)
     times = alternate(calls, options.seconds)
     middle = {side: statistics.median(found) for side, found in times.items()}
     best = min((side for side in middle if side != "jaxgen"), key=middle.__getitem__)
@@ -139,7 +151,7 @@ def row(name: str, kind: str, batch: int, options) -> dict:
     }
     return {
         "model": name,
-        "peer": model.peer,
+        "peer": MODELS[name].peer,
         "kind": kind,
         "batch": batch,
         "difference": apart,
@@ -154,12 +166,13 @@ def row(name: str, kind: str, batch: int, options) -> dict:
 
 
 def show(found: dict) -> None:
-    print(f"{'model':10}{'kind':10}{'batch':>6}{'ours, ms':>11}{'best peer, ms':>15}  {'mode':15}ratio (quartiles)")
+    if found["rows"]:
+        print(f"{'model':11}{'kind':10}{'batch':>6}{'ours, ms':>11}{'best peer, ms':>15}  {'mode':15}ratio (quartiles)")
     for one in found["rows"]:
         milli = {side: 1000 * value for side, value in one["seconds"].items()}
         low, high = one["quartiles"]
         print(
-            f"{one['model']:10}{one['kind']:10}{one['batch']:6d}{milli['jaxgen']:11.2f}{milli[one['best_mode']]:15.2f}"
+            f"{one['model']:11}{one['kind']:10}{one['batch']:6d}{milli['jaxgen']:11.2f}{milli[one['best_mode']]:15.2f}"
             f"  {one['best_mode']:15}{one['ratio_to_best']:.2f} ({low:.2f} ... {high:.2f})"
         )
     if found["rows"]:
@@ -189,12 +202,13 @@ def main() -> int:
     parser.add_argument("--kinds", default="sampling,training")
     parser.add_argument("--modes", default="eager,channels_last,compile")
     parser.add_argument("--seconds", type=float, default=10.0, help="of timing per row")
+    parser.add_argument("--compare", action="store_true", help="only compare outputs, time nothing")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     options.modes = options.modes.split(",")
     torch.set_num_threads(options.threads)
-    found = {**about(options), "rows": [], "missing": {}}
+    found = {**about(options), "rows": [], "compared": [], "missing": {}}
     wrong = 0
     for name in options.models or MODELS:
         model = MODELS[name]
@@ -206,7 +220,8 @@ def main() -> int:
                 if kind == "training" and not model.trains:
                     continue
                 try:
-                    found["rows"].append(row(name, kind, batch, options))
+                    made = (compared if options.compare else row)(name, kind, batch, options)
+                    found["compared" if options.compare else "rows"].append(made)
                 except Differs as error:
                     wrong += 1
                     found["missing"][f"{name}, {kind}, batch {batch}"] = str(error)
