@@ -4,8 +4,8 @@ Paper: Huang, Belongie 2017, "Arbitrary Style Transfer in Real-time with Adaptiv
 Parameters: 65,507
 Command: jaxgen train style/adain_photos
 Hardware: any; written for 2 CPU cores
-Time: not measured yet
-Score: not measured yet
+Time: 17.8 minutes beside other jobs, 7.7 minutes of CPU time (Intel Xeon 2.5 GHz)
+Score: style loss 0.78 on held-out photographs, which have 6.73 themselves
 """
 
 from jaxgen.zoo.defaults import (
