@@ -53,6 +53,23 @@ def pytest_collection_modifyitems(config, items):
                 item.add_marker(skip)
 
 
+@pytest.fixture
+def fails(capsys):
+    """fails(*argv, says): the command line ends with exit code 2 and one sentence on stderr that holds `says`."""
+
+    def check(*argv, says: str) -> None:
+        from jaxgen import cli
+
+        capsys.readouterr()
+        assert cli.main([str(arg) for arg in argv]) == 2
+        err = capsys.readouterr().err
+        assert err.count("\n") == 1, err
+        assert err.startswith("jaxgen: ")
+        assert says in err, err
+
+    return check
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _forget_programs():
     """Compiled programs of one file are of no use to the next; kept, they fill gigabytes."""

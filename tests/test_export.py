@@ -59,17 +59,10 @@ def test_only_what_the_task_reads_is_written(gan):
     assert about["packages"]["jax"]
 
 
-def test_bad_input(gan, tmp_path, capsys):
+def test_bad_input(gan, tmp_path, fails):
     run, _ = gan
-
-    def fails(*argv, says):
-        assert cli.main(["export", *map(str, argv)]) == 2
-        err = capsys.readouterr().err
-        assert err.count("\n") == 1
-        assert says in err
-
-    fails(tmp_path, says="not a run")
-    fails(run, "--task", "reconstruct", says="it has interpolate, sample")
-    fails(run, "--platforms", "abacus", says="abacus")
-    fails(run, "--batch", "-1", says="--batch")
-    fails(run, "train.steps=3", says="sampler.")
+    fails("export", tmp_path, says="not a run")
+    fails("export", run, "--task", "reconstruct", says="it has interpolate, sample")
+    fails("export", run, "--platforms", "abacus", says="abacus")
+    fails("export", run, "--batch", "-1", says="--batch")
+    fails("export", run, "train.steps=3", says="sampler.")

@@ -27,15 +27,6 @@ def run(tmp_path_factory):
     return folder
 
 
-def fails(capsys, *argv, says):
-    """The command ends with exit code 2 and one sentence on stderr that says `says`."""
-    assert cli.main([str(arg) for arg in argv]) == 2
-    err = capsys.readouterr().err
-    assert err.count("\n") == 1, err
-    assert err.startswith("jaxgen: ")
-    assert says in err, err
-
-
 def test_help_everywhere(capsys):
     for argv in (
         ["--help"],
@@ -111,48 +102,48 @@ def test_same_command_again_has_nothing_to_do(run):
     assert {p: p.stat().st_mtime_ns for p in (run / "checkpoints").rglob("*") if p.is_file()} == before
 
 
-def test_bad_configs(capsys):
-    fails(capsys, "train", "diffusion/dpm_digits", says="diffusion/ddpm_digits")
-    fails(capsys, "train", DEMO, "optim.lrr=1", says="optim.lr")
-    fails(capsys, "train", DEMO, "train.steps=many", says="whole number")
-    fails(capsys, "train", DEMO, "method.name=gam", says="gan")
-    fails(capsys, "train", DEMO, "data.name=digit", says="digits")
+def test_bad_configs(fails):
+    fails("train", "diffusion/dpm_digits", says="diffusion/ddpm_digits")
+    fails("train", DEMO, "optim.lrr=1", says="optim.lr")
+    fails("train", DEMO, "train.steps=many", says="whole number")
+    fails("train", DEMO, "method.name=gam", says="gan")
+    fails("train", DEMO, "data.name=digit", says="digits")
     assert not os.path.exists("runs")
 
 
-def test_another_model_in_the_same_workdir(capsys, run):
-    fails(capsys, "train", DEMO, "optim.lr=0.5", "--workdir", run, says="optim.lr")
+def test_another_model_in_the_same_workdir(fails, run):
+    fails("train", DEMO, "optim.lr=0.5", "--workdir", run, says="optim.lr")
 
 
-def test_batch_that_does_not_divide(capsys, tmp_path):
-    fails(capsys, "train", DEMO, "train.batch_size=6", "--workdir", tmp_path / "x", "--quiet", says="6")
+def test_batch_that_does_not_divide(fails, tmp_path):
+    fails("train", DEMO, "train.batch_size=6", "--workdir", tmp_path / "x", "--quiet", says="6")
 
 
-def test_no_run(capsys, tmp_path):
-    fails(capsys, "sample", tmp_path / "none", says="no run")
+def test_no_run(fails, tmp_path):
+    fails("sample", tmp_path / "none", says="no run")
     (tmp_path / "empty").mkdir()
-    fails(capsys, "sample", tmp_path / "empty", says="config.json")
+    fails("sample", tmp_path / "empty", says="config.json")
 
 
-def test_unknown_task_lists_the_tasks(capsys, run):
-    fails(capsys, "run", run, "fly", says="inpaint")
+def test_unknown_task_lists_the_tasks(fails, run):
+    fails("run", run, "fly", says="inpaint")
 
 
-def test_only_sampler_keys_change(capsys, run):
-    fails(capsys, "sample", run, "train.steps=3", says="sampler.")
-    fails(capsys, "sample", run, "sampler.stepz=3", says="sampler.steps")
+def test_only_sampler_keys_change(fails, run):
+    fails("sample", run, "train.steps=3", says="sampler.")
+    fails("sample", run, "sampler.stepz=3", says="sampler.steps")
 
 
-def test_bad_numbers(capsys, run):
-    fails(capsys, "sample", run, "-n", "0", says="at least 1")
-    fails(capsys, "sample", run, "-n", "2", "--out", "x.gif", says=".png")
+def test_bad_numbers(fails, run):
+    fails("sample", run, "-n", "0", says="at least 1")
+    fails("sample", run, "-n", "2", "--out", "x.gif", says=".png")
 
 
-def test_no_permission(capsys, run, read_only):
-    fails(capsys, "sample", run, "-n", "2", "--out", read_only / "x.png", says="cannot be written")
+def test_no_permission(fails, run, read_only):
+    fails("sample", run, "-n", "2", "--out", read_only / "x.png", says="cannot be written")
 
 
-def test_image_folders(capsys, tmp_path):
+def test_image_folders(fails, tmp_path):
     train = (
         "train",
         DEMO,
@@ -163,16 +154,16 @@ def test_image_folders(capsys, tmp_path):
         tmp_path / "w",
         "--quiet",
     )
-    fails(capsys, *train, f"data.path={tmp_path / 'missing'}", says="missing")
+    fails(*train, f"data.path={tmp_path / 'missing'}", says="missing")
     (tmp_path / "empty").mkdir()
-    fails(capsys, *train, f"data.path={tmp_path / 'empty'}", says="empty")
+    fails(*train, f"data.path={tmp_path / 'empty'}", says="empty")
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "a.png").write_bytes(b"nothing")
-    fails(capsys, *train, f"data.path={tmp_path / 'broken'}", says="a.png")
+    fails(*train, f"data.path={tmp_path / 'broken'}", says="a.png")
     assert not (tmp_path / "w").exists(), "nothing half written"
 
 
-def test_damaged_checkpoints_fall_back(run, tmp_path, capsys):
+def test_damaged_checkpoints_fall_back(run, tmp_path, fails):
     import shutil
 
     folder = tmp_path / "copy"
@@ -182,13 +173,13 @@ def test_damaged_checkpoints_fall_back(run, tmp_path, capsys):
         content = bytearray(path.read_bytes())
         content[len(content) // 2] ^= 1
         path.write_bytes(content)
-    fails(capsys, "sample", folder, "-n", "2", says="checkpoint")
+    fails("sample", folder, "-n", "2", says="checkpoint")
 
 
-def test_data_show(tmp_path, capsys):
+def test_data_show(tmp_path, fails):
     assert cli.main(["data", "show", "digits", "--out", str(tmp_path / "digits.png")]) == 0
     assert min(Image.open(tmp_path / "digits.png").size) >= 64
-    fails(capsys, "data", "show", "digit", says="digits")
+    fails("data", "show", "digit", says="digits")
 
 
 @pytest.mark.long

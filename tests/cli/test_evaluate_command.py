@@ -26,16 +26,6 @@ def run(tmp_path_factory):
     return folder
 
 
-def fails(capsys, *argv, says):
-    """The command ends with exit code 2 and one sentence on stderr that says `says`."""
-    capsys.readouterr()
-    assert cli.main([str(arg) for arg in argv]) == 2
-    err = capsys.readouterr().err
-    assert err.count("\n") == 1, err
-    assert err.startswith("jaxgen: ")
-    assert says in err, err
-
-
 def test_a_card_says_everything_and_goes_on_after_an_interruption(run, capsys, monkeypatch):
     argv = ["evaluate", str(run), "-n", "300", "--metrics", "judged"]
     drawn, stream = [], measured.stream
@@ -100,7 +90,7 @@ def save(path, x):
     return path
 
 
-def test_folders_against_folders(tmp_path, capsys):
+def test_folders_against_folders(tmp_path, capsys, fails):
     rng = np.random.default_rng(0)
     x = rng.integers(0, 256, (30, 8, 8, 3), np.uint8)
     real = save(tmp_path / "real", x)
@@ -136,21 +126,21 @@ def test_folders_against_folders(tmp_path, capsys):
         ("--images", real, "--reference", real, "--metrics", "lpips"): "alexnet-owt",
         ("--images", save(tmp_path / "three", x[:3]), "--reference", real): "more than 3",
     }.items():
-        fails(capsys, "evaluate", *argv, says=says)
+        fails("evaluate", *argv, says=says)
 
 
-def test_protocols_ask_for_the_weights_and_refuse_others(run, tmp_path, capsys, monkeypatch):
+def test_protocols_ask_for_the_weights_and_refuse_others(run, tmp_path, fails, monkeypatch):
     from safetensors.numpy import save_file
 
     monkeypatch.setenv("JAXGEN_DATA", str(tmp_path))
     asked = ["evaluate", run, "--protocol", "adm", "--metrics", "fid", "-n", "8"]
-    fails(capsys, *asked, says="pt_inception-2015-12-05-6726825d.pth")
+    fails(*asked, says="pt_inception-2015-12-05-6726825d.pth")
     save_file({"features.0.weight": np.zeros((64, 3, 3, 3), np.float32)}, tmp_path / "vgg.safetensors")
-    fails(capsys, *asked, "--weights", tmp_path / "vgg.safetensors", says="does not hold FID's Inception v3")
+    fails(*asked, "--weights", tmp_path / "vgg.safetensors", says="does not hold FID's Inception v3")
     (tmp_path / "cut.pth").write_bytes(b"PK\x03\x04 cut")
-    fails(capsys, *asked, "--weights", tmp_path / "cut.pth", says="cannot be read")
-    fails(capsys, "evaluate", run, "-n", "-3", says="at least 1")
-    fails(capsys, "compare", run.parent, says="jaxgen evaluate")
+    fails(*asked, "--weights", tmp_path / "cut.pth", says="cannot be read")
+    fails("evaluate", run, "-n", "-3", says="at least 1")
+    fails("compare", run.parent, says="jaxgen evaluate")
 
 
 def test_every_figure_of_every_measure_has_one_name():

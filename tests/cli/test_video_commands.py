@@ -24,11 +24,6 @@ def runs(tmp_path_factory):
     return {name: folder / name[6:10] for name in (PREDICTOR, GENERATOR)}
 
 
-def fails(capsys, *argv, says):
-    assert cli.main([str(arg) for arg in argv]) == 2
-    assert says in capsys.readouterr().err
-
-
 def test_pictures_of_training_are_strips(runs):
     strip = Image.open(next((runs[GENERATOR] / "samples").glob("*.png")))
     assert strip.width > strip.height  # three frames, two clips
@@ -36,7 +31,7 @@ def test_pictures_of_training_are_strips(runs):
     assert both.width == pytest.approx(both.height, rel=0.1)  # four frames of truth above forecast, two clips
 
 
-def test_sample_in_four_forms(runs, tmp_path, capsys):
+def test_sample_in_four_forms(runs, tmp_path, capsys, fails):
     run = str(runs[GENERATOR])
     for name in ("a.gif", "a.png", "a.npz", "folder"):
         assert cli.main(["sample", run, "-n", "4", "--chunk", "2", "--out", str(tmp_path / name)]) == 0
@@ -46,10 +41,10 @@ def test_sample_in_four_forms(runs, tmp_path, capsys):
     assert len(list((tmp_path / "folder").glob("*.gif"))) == 4
     assert cli.main(["sample", run, "-n", "1", "sampler.frames=6", "--out", str(tmp_path / "long.npz")]) == 0
     assert np.load(tmp_path / "long.npz")["videos"].shape[1] == 6
-    fails(capsys, "sample", run, "-n", "1", "--out", "a.mp4", says=".gif")
+    fails("sample", run, "-n", "1", "--out", "a.mp4", says=".gif")
 
 
-def test_forecasts_of_held_out_clips_and_of_files(runs, tmp_path, capsys):
+def test_forecasts_of_held_out_clips_and_of_files(runs, tmp_path, fails):
     run = str(runs[PREDICTOR])
     assert cli.main(["run", run, "compare", "--input", "test:2", "--out", str(tmp_path / "a.gif")]) == 0
     assert Image.open(tmp_path / "a.gif").n_frames == 4
@@ -58,7 +53,7 @@ def test_forecasts_of_held_out_clips_and_of_files(runs, tmp_path, capsys):
     assert cli.main(["run", run, "predict", "--input", str(tmp_path / "in.npz"), "--out", str(tmp_path / "b.npz")]) == 0
     assert np.load(tmp_path / "b.npz")["videos"].shape == (2, 2, 12, 12, 1)
     np.savez(tmp_path / "short.npz", clips[:, :1])
-    fails(capsys, "run", run, "predict", "--input", tmp_path / "short.npz", says="1 frames")
+    fails("run", run, "predict", "--input", tmp_path / "short.npz", says="1 frames")
 
 
 def test_evaluations(runs, capsys):
@@ -73,15 +68,13 @@ def test_evaluations(runs, capsys):
     assert clips["samples"]["clips"] == clips["reals"]["clips"] == 8
 
 
-def test_clips_and_configs_that_do_not_fit(capsys, tmp_path):
+def test_clips_and_configs_that_do_not_fit(fails, tmp_path):
     train = ("train", PREDICTOR, "--workdir", tmp_path / "w", "--quiet")
-    fails(capsys, *train, "method.future=3", says="set data.frames")
-    fails(capsys, *train, "data.name=digits", "data.frames=0", says="needs clips")
-    fails(
-        capsys, "train", GENERATOR, "method.conditional=true", "method.categories=0", "data.digits=2", says="no labels"
-    )
+    fails(*train, "method.future=3", says="set data.frames")
+    fails(*train, "data.name=digits", "data.frames=0", says="needs clips")
+    fails("train", GENERATOR, "method.conditional=true", "method.categories=0", "data.digits=2", says="no labels")
     np.savez(tmp_path / "flat.npz", videos=np.zeros((4, 8, 8), np.uint8))
-    fails(capsys, *train, "data.name=video", f"data.path={tmp_path / 'flat.npz'}", says="must be uint8")
+    fails(*train, "data.name=video", f"data.path={tmp_path / 'flat.npz'}", says="must be uint8")
     assert not (tmp_path / "w").exists()
 
 
