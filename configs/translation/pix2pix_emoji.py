@@ -23,7 +23,7 @@ def get_config(arg=""):
     c.nets.discriminator = dict(name="patch_critic", widths=(32, 64, 128))
     c.optim = adversaries(lr=2e-4, b1=0.5, schedule="late_linear", ema=constant_ema(0.999))
     c.optim.generator.lr = 5e-4
-    c.train.update(steps=10000, batch_size=16, sample_every=1000, checkpoint_every=1000, samples=24)
+    c.train.update(steps=2500, batch_size=16, sample_every=500, checkpoint_every=500, samples=24)
     if arg == "smoke":
         smoke_translation(c)
     return c

@@ -4,8 +4,8 @@ Paper: Isola et al. 2017, https://arxiv.org/abs/1611.07004
 Parameters: 534,212
 Command: jaxgen train translation/pix2pix_sketches
 Hardware: 2 CPU cores
-Time: not measured yet
-Score: not measured yet
+Time: 14.8 minutes beside other jobs, 7.2 minutes of CPU time (Intel Xeon 2.5 GHz)
+Score: mean absolute error 31.85 grey levels, SSIM 0.425 on held-out emoji (the drawing in their colours: 60.57, 0.113)
 
 Data: noto-emoji-64.zip (Google, Apache-2.0) below $JAXGEN_DATA; drawings are made as it is read. `data.drawing=grey`
 learns to colour grey pictures instead; `data.name=outlines` needs no files.
