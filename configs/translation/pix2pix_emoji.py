@@ -4,8 +4,8 @@ Paper: Isola et al. 2017, https://arxiv.org/abs/1611.07004
 Parameters: 535,557
 Command: jaxgen train translation/pix2pix_emoji
 Hardware: 2 CPU cores
-Time: not measured yet
-Score: not measured yet
+Time: 19.5 minutes beside other jobs, 4.4 minutes of CPU time (Intel Xeon 2.5 GHz)
+Score: mean absolute error 39.65 grey levels, SSIM 0.272 on held-out pairs (the input itself: 45.19, 0.249)
 
 Data: noto-emoji-64.zip (Google, Apache-2.0) and fxemoji-64.zip (Mozilla, CC BY 4.0) below $JAXGEN_DATA; 720 pairs to
 learn from, 114 held out. `data.name=outlines` needs no files: outlines of shapes, to be filled.

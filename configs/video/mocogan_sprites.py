@@ -7,8 +7,8 @@ Paper: Tulyakov et al. 2018, https://arxiv.org/abs/1707.04993
 Parameters: 1,023,837
 Command: jaxgen train video/mocogan_sprites
 Hardware: 2 CPU cores
-Time: not measured yet
-Score: not measured yet
+Time: 105 minutes beside other jobs, 40 minutes of CPU time (Intel Xeon 2.5 GHz)
+Score: content distance within a clip 0.60 of that between clips (held-out clips: 0.20)
 """
 
 from jaxgen.zoo.defaults import adversaries, base, clips, constant_ema, motion_content, smoke_sprites
