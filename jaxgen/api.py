@@ -10,8 +10,9 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from jaxgen import data, parallel, training
-from jaxgen.core import Method, State, Task, UserError, Weights
+from jaxgen.core import State, Task, UserError, Weights
 from jaxgen.evaluation import evaluate, evaluate_folders, report
+from jaxgen.parallel import launch
 from jaxgen.runs import (
     Run,
     default_workdir,
@@ -28,7 +29,7 @@ from jaxgen.runs import (
     trained_weights,
 )
 from jaxgen.zoo import configs as zoo_configs
-from jaxgen.zoo import files, methods
+from jaxgen.zoo import devices, files, methods
 from jaxgen.zoo.warm import warm
 from jaxgen.zoo.wire import pictured
 
@@ -58,6 +59,7 @@ MAY_CHANGE = (
     "train.keep",
     "train.strategy",
     "train.steps_per_call",
+    "train.remat",
     "sampler.",
     "frozen.",  # where the file lies; that it is the same network is checked
     "eval.",
@@ -100,6 +102,7 @@ def train(
     folder = Path(workdir) if workdir else default_workdir(name)
     check_same_model(folder, config)
     parallel.split_cpu(config.mesh.cpu)
+    launch.agree(zoo_configs.to_json(config), str(folder))
 
     source = data.load(config.data)
     axis = "data" if config.train.strategy == "pmap" else None
@@ -107,21 +110,18 @@ def train(
     if config.train.init_from:
         given, part = _earlier(config.train.init_from)
         method = warm(method, given, config.train.init_from, part=part)
-    strategy = _strategy(config, method)
-    batches = source.batches(
-        "train",
-        config.train.batch_size,
-        config.train.seed,
-        process_index=jax.process_index(),
-        process_count=jax.process_count(),
-        per_step=method.batches_per_step,
-    )
+    strategy = devices.strategy(config, method)
+    size, k = config.train.batch_size, method.batches_per_step
+    batches = source.batches("train", size, config.train.seed, per_step=k, rows=strategy.rows(size))
 
     def batch(step: int) -> dict[str, np.ndarray]:
         return {key: value for key, value in batches(step).items() if value.dtype.kind not in "OUS"}
 
     networks = frozen_networks(config)
-    shapes = {key: [list(value.shape), str(value.dtype)] for key, value in batch(0).items()}
+    shapes = {}
+    for key, value in batch(0).items():
+        lead = [k, size] if k > 1 else [size]
+        shapes[key] = [[*lead, *value.shape[len(lead) :]], str(value.dtype)]
     method_jit = methods.build(config, source.info)
     run = Run(folder, config, source.info, method_jit, state=None)  # type: ignore[arg-type]
     state = training.fit(
@@ -137,22 +137,12 @@ def train(
             "data.json": json.dumps({"info": source.info.to_dict(), "batch": shapes}, indent=1) + "\n",
         },
         draw=lambda state, step: _draw(run, state, step, source),
-        examples_per_step=config.train.batch_size * method.batches_per_step,
+        examples_per_step=size * k,
         progress=progress,
     )
     if jax.process_index() == 0:
         training.pictures.curve(folder / "metrics.jsonl", folder / "curve.png", title=name)
     return replace(run, state=state)
-
-
-def _strategy(config: ConfigDict, method: Method) -> parallel.Strategy:
-    n = config.train.steps_per_call
-    if config.train.strategy == "jit":
-        mesh = parallel.make_mesh(config.mesh.data, config.mesh.fsdp)
-        return parallel.jit_strategy(method, mesh, steps_per_call=n)
-    if config.train.strategy == "pmap":
-        return parallel.pmap_strategy(method, steps_per_call=n)
-    raise UserError(f"train.strategy is jit or pmap, not {config.train.strategy!r}.")
 
 
 def check_same_model(workdir: Path, config: ConfigDict) -> None:
@@ -193,6 +183,8 @@ def _draw(run: Run, state: State, step: int, source: data.Data) -> None:
         images = sample(now, count)
     else:
         images = (_clips_of_task if source.info.frames else _picture_of_task)(now, count, source)
+    if jax.process_index() > 0:
+        return
     kind = "video" if images.ndim == 5 else "image"
     files.WRITERS[kind](run.workdir / "samples" / f"{step:08d}.png", images)
 

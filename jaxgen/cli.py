@@ -52,6 +52,13 @@ def _add_train(group) -> None:
     _overrides(sub, "e.g. train.steps=2000 optim.lr=1e-4")
     sub.add_argument("--workdir", metavar="DIR", type=Path, help="the run's directory (default: runs/CONFIG)")
     sub.add_argument("--quiet", action="store_true", help="no progress bar")
+    several = sub.add_argument_group(
+        "several processes", "found by themselves on TPU pods, SLURM, Open MPI, Kubernetes"
+    )
+    several.add_argument("--coordinator", metavar="HOST:PORT", default="", help="where process 0 can be reached")
+    several.add_argument("--processes", metavar="N", type=int, default=0, help="how many; 1: do not look for others")
+    several.add_argument("--process-id", metavar="I", type=int, default=-1, help="which this is, from 0 to N - 1")
+    several.add_argument("--join-timeout", metavar="S", type=int, default=300, help="seconds to wait for the others")
 
 
 def _add_sample(group) -> None:

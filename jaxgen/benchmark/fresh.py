@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 from jaxgen import data, parallel, runs, training
 from jaxgen.core import Method, Task, UserError
 from jaxgen.training import records
-from jaxgen.zoo import configs, files, methods
+from jaxgen.zoo import configs, devices, files, methods
 from jaxgen.zoo.wire import PIXELS
 
 MAIN = ("sample", "upscale", "translate", "stylize", "predict")
@@ -47,13 +47,8 @@ def trainee(name: str, overrides: list[str]) -> Trainee:
         config.frozen[network] = "random:0"
     parallel.split_cpu(config.mesh.cpu)
     source = data.load(config.data)
-    pmap = config.train.strategy == "pmap"
-    method = methods.build(config, source.info, "data" if pmap else None)
-    strategy = (
-        parallel.pmap_strategy(method)
-        if pmap
-        else parallel.jit_strategy(method, parallel.make_mesh(config.mesh.data, config.mesh.fsdp))
-    )
+    method = methods.build(config, source.info, "data" if config.train.strategy == "pmap" else None)
+    strategy = devices.strategy(config, method, steps_per_call=1)
     return Trainee(config, source, method, strategy, runs.frozen_networks(config))
 
 

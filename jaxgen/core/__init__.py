@@ -1,7 +1,7 @@
 """Floor 0: the contract. State is data, a method is a named tuple of pure functions, and one function descends."""
 
 from jaxgen.core import replicas, trees
-from jaxgen.core.descend import Aux, descend
+from jaxgen.core.descend import REMAT, Aux, descend, remat
 from jaxgen.core.method import Batch, Method, Metrics, Spec, Task, Tiles
 from jaxgen.core.minimize import Averages, Lazy, Loss, Turn, alternate, minimize, move, start
 from jaxgen.core.replicas import each, split_each
@@ -10,6 +10,7 @@ from jaxgen.errors import UserError, choose, settle, suggest
 
 __all__ = [
     "RAW",
+    "REMAT",
     "Aux",
     "Averages",
     "Batch",
@@ -30,6 +31,7 @@ __all__ = [
     "each",
     "minimize",
     "move",
+    "remat",
     "replicas",
     "settle",
     "split_each",

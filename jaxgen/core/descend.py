@@ -1,6 +1,8 @@
 """One optimizer step. The only place with `value_and_grad`, micro-batches, the mean over replicas, and optax."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 import jax
@@ -8,6 +10,39 @@ import jax.numpy as jnp
 import optax
 
 from jaxgen.core import replicas, trees
+from jaxgen.errors import choose
+
+NONE = "none"
+
+
+def _product(primitive, *_, **__) -> bool:
+    return primitive.name in ("dot_general", "conv_general_dilated")
+
+
+def _product_with_weights(primitive, *args, **kwargs) -> bool:
+    plain = jax.checkpoint_policies.dots_with_no_batch_dims_saveable
+    return primitive.name == "conv_general_dilated" or bool(plain(primitive, *args, **kwargs))
+
+
+REMAT: dict[str, Callable | None] = {NONE: None, "products": _product, "weights": _product_with_weights}
+"""What the forward pass keeps for the backward pass, which computes the rest again: everything; the results of matrix
+products and convolutions; those with weights alone, so that attention maps are computed again."""
+_remat: ContextVar[str] = ContextVar("remat", default=NONE)
+
+
+@contextmanager
+def remat(policy: str) -> Iterator[None]:
+    """Losses differentiated within (while a step is traced) keep what `REMAT` says of `policy`.
+
+    Raises:
+      UserError: an unknown policy.
+    """
+    choose(REMAT, policy, "train.remat")
+    token = _remat.set(policy)
+    try:
+        yield
+    finally:
+        _remat.reset(token)
 
 
 class Aux(NamedTuple):
@@ -57,7 +92,8 @@ def descend(
         value = jnp.mean(values.astype(jnp.float32))
         return value, ({"loss": value, **means}, aux.stats, aux.memory, aux.outputs)
 
-    gradient = jax.grad(objective, has_aux=True)
+    policy = REMAT[_remat.get()]
+    gradient = jax.grad(jax.checkpoint(objective, policy=policy) if policy else objective, has_aux=True)
     if micro == 1:
         grads, (*means, outputs) = gradient(params, batch, keys)
     else:

@@ -5,10 +5,11 @@ With n examples, a global batch of B, k batches per step and P processes, exampl
     position(s, j, i) = (s k + j) B + i                                                              (1)
 
 of an endless order: epoch e = position div n is the e-th permutation of the split, drawn from (seed, e), and the
-example is permutation_e[position mod n] (2). Process p holds i in [p B / P, (p + 1) B / P) (3), so the global batch is
-the same array for every P, and resuming needs only the step number. Numpy permutations serve (2) because an index
-costs nanoseconds in them, whatever n; a whole epoch's order takes 8 n bytes. Unpaired targets are a second set of
-examples at the same positions of an order, and under augmentations, of their own, from another seed (4).
+example is permutation_e[position mod n] (2). Process p holds i in [p B / P, (p + 1) B / P), or the rows it is
+given (3), so the global batch is the same array for every P, and resuming needs only the step number. Numpy
+permutations serve (2) because an index costs nanoseconds in them, whatever n; a whole epoch's order takes 8 n bytes.
+Unpaired targets are a second set of examples at the same positions of an order, and under augmentations, of their own,
+from another seed (4).
 """
 
 import functools
@@ -68,6 +69,7 @@ def batches(
     per_step: int = 1,
     training: bool = True,
     targets: Split | None = None,
+    rows: np.ndarray | None = None,
 ) -> BatchFn:
     """The function batch(step), equations (1)-(3).
 
@@ -76,12 +78,15 @@ def batches(
       per_step: k > 1 stacks k consecutive global batches: leaves [k, B_local, ...].
       training: apply the random transforms.
       targets: images dealt beside the others as "target", independently of them.
+      rows: the i of (1) that this process holds, where its devices decide that; else equation (3) does.
     """
-    local = local_size(batch_size, process_count)
+    part = local_size(batch_size, process_count)
+    if rows is None:
+        rows = np.arange(part) + process_index * part
+    local = len(rows)
     find, own_seed = order(split.size, seed), int(mix(seed, TARGETS))
     find_target = order(targets.size, own_seed) if targets else None
-    mine = np.arange(local) + process_index * local
-    stacked = np.arange(per_step)[:, None] * batch_size + mine
+    stacked = np.arange(per_step)[:, None] * batch_size + rows
 
     def batch(step: int) -> Examples:
         positions = step * per_step * batch_size + stacked.reshape(-1)

@@ -53,7 +53,7 @@ class Data(NamedTuple):
 
     info: Info
     batches: Callable[..., order.BatchFn]
-    """(split "train" | "test", global batch size, seed, *, process_index=0, process_count=1, per_step=1) ->
+    """(split "train" | "test", global batch size, seed, *, process_index=0, process_count=1, per_step=1, rows=None) ->
     batch(step) -> dict of arrays [B_local, ...], or [k, B_local, ...] with per_step = k > 1. A pure function of step;
     only the split "train" sees the random transforms."""
     epoch: Callable[..., Iterator[Examples]]
@@ -106,8 +106,8 @@ def load(section: Mapping[str, Any]) -> Data:
             raise UserError(missing)
         raise UserError(f"A split is asked for as train or test, not {key!r}.")
 
-    def batches(split, batch_size, seed, *, process_index=0, process_count=1, per_step=1):
-        share = dict(process_index=process_index, process_count=process_count, per_step=per_step)
+    def batches(split, batch_size, seed, *, process_index=0, process_count=1, per_step=1, rows=None):
+        share = dict(process_index=process_index, process_count=process_count, per_step=per_step, rows=rows)
         dealt = dict(training=split == "train", targets=targets.get(split))
         return order.batches(choose(split), settings, batch_size, seed, **share, **dealt)
 

@@ -2,7 +2,7 @@
 
 from jaxgen.parallel.mesh import make_mesh, split_cpu
 from jaxgen.parallel.rules import shardings
-from jaxgen.parallel.strategies import Strategy, jit_strategy, pmap_strategy
+from jaxgen.parallel.strategies import Strategy, jit_strategy, place, pmap_strategy
 from jaxgen.parallel.tasks import run_task, task_program
 from jaxgen.parallel.tiles import cut, join
 
@@ -12,6 +12,7 @@ __all__ = [
     "jit_strategy",
     "join",
     "make_mesh",
+    "place",
     "pmap_strategy",
     "run_task",
     "shardings",

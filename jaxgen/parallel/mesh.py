@@ -1,17 +1,18 @@
-"""The device mesh: who holds which part of the batch ("data" and "fsdp") and of the weights ("fsdp")."""
+"""The device mesh: who holds which part of the batch ("data" and "fsdp") and of the weights ("fsdp" and "tensor")."""
 
 import os
 from collections.abc import Sequence
 
 import jax
 import numpy as np
-from jax.sharding import AxisType, Mesh
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jaxgen.core import UserError
 
-DATA, FSDP = "data", "fsdp"
+DATA, FSDP, TENSOR = "data", "fsdp", "tensor"
+AXES = (DATA, FSDP, TENSOR)
 BATCH = (DATA, FSDP)
-"""The mesh axes that divide the batch; "fsdp" divides the weights as well."""
+"""The mesh axes that divide the batch. "fsdp" divides the weights as well, "tensor" the weights alone."""
 
 
 def split_cpu(most: int) -> None:
@@ -28,27 +29,66 @@ def split_cpu(most: int) -> None:
         return
 
 
-def make_mesh(data: int = -1, fsdp: int = 1, devices: Sequence[jax.Device] | None = None) -> Mesh:
-    """A mesh with axes ("data", "fsdp") over `devices`, by default all of them. One size may be -1: what remains.
+def make_mesh(data: int = -1, fsdp: int = 1, tensor: int = 1, devices: Sequence[jax.Device] | None = None) -> Mesh:
+    """A mesh with axes ("data", "fsdp", "tensor") over `devices`, by default all. One size may be -1: what remains.
 
     Raises:
       UserError: the sizes do not multiply to the number of devices.
     """
     chosen = list(jax.devices() if devices is None else devices)
-    sizes = {DATA: data, FSDP: fsdp}
+    sizes = dict(zip(AXES, (data, fsdp, tensor)))
+    asked = " times ".join(f"{name} = {size}" for name, size in sizes.items() if name != TENSOR or size != 1)
     if any(size < 1 and size != -1 for size in sizes.values()) or list(sizes.values()).count(-1) > 1:
         raise UserError(
-            f"mesh.data = {data} and mesh.fsdp = {fsdp} describe no mesh; use positive numbers, at most one of them -1."
+            f"A mesh of {asked} describes no mesh; mesh.data, mesh.fsdp and mesh.tensor are positive numbers, at most "
+            "one of them -1."
         )
     known = int(np.prod([size for size in sizes.values() if size != -1]))
     rest = len(chosen) // known
     shape = tuple(rest if size == -1 else size for size in sizes.values())
     if int(np.prod(shape)) != len(chosen):
         raise UserError(
-            f"A mesh of data = {data} times fsdp = {fsdp} does not fit {len(chosen)} devices; "
+            f"A mesh of {asked} does not fit {len(chosen)} devices; "
             f"their product must be {len(chosen)} (-1 stands for what remains)."
         )
     # Auto, not the newer Explicit: linen layers reshape freely and expect the compiler to follow.
     if devices is None:
-        return jax.make_mesh(shape, BATCH, axis_types=(AxisType.Auto,) * 2)
-    return Mesh(np.array(chosen, dtype=object).reshape(shape), BATCH, axis_types=(AxisType.Auto,) * 2)
+        return jax.make_mesh(shape, AXES, axis_types=(AxisType.Auto,) * len(AXES))
+    return Mesh(np.array(chosen, dtype=object).reshape(shape), AXES, axis_types=(AxisType.Auto,) * len(AXES))
+
+
+def batch_parts(mesh: Mesh) -> int:
+    """Into how many parts the batch is cut."""
+    return int(np.prod([mesh.shape[axis] for axis in BATCH]))
+
+
+def rows(mesh: Mesh, size: int) -> np.ndarray:
+    """Which rows of a global batch of `size` this process has to load: int64, ascending, those its devices hold.
+
+    One process loads all; where the tensor axis crosses processes, several load the same.
+
+    Raises:
+      UserError: the batch does not divide over the devices that share it.
+    """
+    parts = batch_parts(mesh)
+    check_divides(size, parts)
+    place = NamedSharding(mesh, PartitionSpec(BATCH))
+    held = place.addressable_devices_indices_map((size,)).values()
+    spans = {index[0].indices(size)[:2] for index in held if index}
+    return np.concatenate([np.arange(first, last) for first, last in sorted(spans)])
+
+
+def global_size(mesh: Mesh, local: int) -> int:
+    """The global batch of which `local` rows are this process's."""
+    parts = batch_parts(mesh)
+    return local * parts // len(rows(mesh, parts))
+
+
+def check_divides(size: int, parts: int) -> None:
+    """Raise a `UserError` unless a batch of `size` divides into `parts`."""
+    if size % parts:
+        several = f", {jax.process_count()} processes" if jax.process_count() > 1 else ""
+        raise UserError(
+            f"A batch of {size} does not divide over {parts} devices{several}; "
+            f"make train.batch_size a multiple of {parts}, or use fewer devices."
+        )

@@ -12,8 +12,8 @@ from typing import Any
 import jax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from jaxgen.core import UserError
-from jaxgen.parallel.mesh import BATCH, FSDP
+from jaxgen.core import UserError, choose
+from jaxgen.parallel.mesh import AXES, BATCH, FSDP
 
 Rules = Sequence[tuple[str, PartitionSpec]]
 
@@ -24,6 +24,35 @@ SMALL = 2**14
 def name(path) -> str:
     """A key path as text: "params/model/dense/kernel"."""
     return jax.tree_util.keystr(path, simple=True, separator="/")
+
+
+def parse(table: Sequence[Any]) -> Rules:
+    """The rules of a config's `mesh.rules`: ((regex, (axis | None | (axis, ...), ...)), ...), one entry per array axis.
+
+    Raises:
+      UserError: not written that way, an unknown mesh axis, or a regex that is none.
+    """
+    found = []
+    for row in table:
+        if not (isinstance(row, tuple | list) and len(row) == 2 and isinstance(row[0], str)):
+            raise UserError(
+                f"mesh.rules holds {row!r}; a rule is (regex, (mesh axis or None, ...)), "
+                "such as ('attention.*/kernel$', (None, 'tensor'))."
+            )
+        pattern, axes = row[0], (row[1],) if isinstance(row[1], str) else tuple(row[1] or ())
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise UserError(f"mesh.rules: {pattern!r} is not a regular expression ({error}).") from None
+        named = [axis for entry in axes for axis in _names(entry)]
+        for axis in named:
+            choose(dict.fromkeys(AXES), axis, f"mesh axis in the sharding rule {pattern!r}")
+        if len(set(named)) < len(named):
+            raise UserError(
+                f"The sharding rule {pattern!r} names a mesh axis twice; each divides one axis of an array."
+            )
+        found.append((pattern, PartitionSpec(*(tuple(a) if isinstance(a, list) else a for a in axes))))
+    return found
 
 
 def follows_batch(path: str, per_example: Sequence[str]) -> bool:
@@ -66,7 +95,7 @@ def shardings(state: Any, mesh: Mesh, rules: Rules = (), *, per_example: Sequenc
 
 def _names(axes) -> tuple[str, ...]:
     """The mesh axes in one entry of a PartitionSpec: None, a name or a tuple of names."""
-    return () if axes is None else (axes,) if isinstance(axes, str) else tuple(axes)
+    return () if not axes else (axes,) if isinstance(axes, str) else tuple(axes)
 
 
 def _fit(spec: PartitionSpec, shape: tuple[int, ...], mesh: Mesh) -> PartitionSpec:

@@ -11,9 +11,10 @@ import jax
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from jaxgen.core import Method, State, UserError, trees
+from jaxgen.core import REMAT, Method, State, UserError, choose, remat, trees
 from jaxgen.parallel import rules as sharding_rules
-from jaxgen.parallel.mesh import BATCH, DATA
+from jaxgen.parallel.mesh import BATCH, DATA, batch_parts, check_divides, global_size
+from jaxgen.parallel.mesh import rows as rows_of
 
 
 class Strategy(NamedTuple):
@@ -21,7 +22,7 @@ class Strategy(NamedTuple):
 
     init: Callable[[jax.Array, Any, dict[str, Any]], State]
     """(rng, host batch of one step, frozen) -> State, born sharded. Batch leaves [B, ...], or [k, B, ...] where the
-    method reads k batches per step, B being this process's part."""
+    method reads k batches per step, B being this process's part (`rows`)."""
     step: Callable[[State, Any], tuple[State, dict[str, jax.Array]]]
     """(state, device batch) -> (state, metrics); donates the state. With `steps_per_call` n > 1 it makes n steps,
     reads batch leaves [n, (k,) B, ...] and returns metrics [n]."""
@@ -29,13 +30,17 @@ class Strategy(NamedTuple):
     """This process's numpy batch, shaped as `step` reads it -> global arrays on the devices."""
     abstract: Callable[[jax.Array, Any, dict[str, Any]], State]
     """Like `init`, but shapes, dtypes and shardings only; what a restore needs."""
+    rows: Callable[[int], np.ndarray]
+    """(global batch size) -> the rows of it that this process has to load, ascending."""
 
 
-def _repeated(step: Callable, steps_per_call: int) -> Callable:
-    """`steps_per_call` steps as one program."""
+def _repeated(step: Callable, steps_per_call: int, policy: str) -> Callable:
+    """`steps_per_call` steps as one program, under a policy of rematerialisation."""
+    choose(REMAT, policy, "train.remat")
 
     def strong(state, batch):
-        new, metrics = step(state, batch)
+        with remat(policy):
+            new, metrics = step(state, batch)
         return trees.strong(new), metrics
 
     return strong if steps_per_call == 1 else lambda state, batch: jax.lax.scan(strong, state, batch)
@@ -48,44 +53,43 @@ def _awaited(step: Callable, devices: Sequence[jax.Device]) -> Callable:
     return lambda state, batch: jax.block_until_ready(step(state, batch))
 
 
-def _check_batch(batch: Any, lead: int, devices: int) -> None:
-    """The global batch must divide over the devices."""
-    for leaf in jax.tree.leaves(batch):
-        size = leaf.shape[lead] * jax.process_count()
-        if size % devices:
-            raise UserError(
-                f"A batch of {size} does not divide over {devices} devices; "
-                f"make train.batch_size a multiple of {devices}, or use fewer devices."
-            )
+def _born(
+    method: Method, shardings_of: Callable[[State], Any], put_one: Callable, whole_size: Callable[[int], int]
+) -> tuple[Callable, Callable]:
+    """`init` and `abstract` of a strategy, from where the leaves of a state live; `whole_size` of a local batch."""
+    lead = int(method.batches_per_step > 1)
 
-
-def _born(method: Method, shardings_of: Callable[[State], Any], put_one: Callable) -> tuple[Callable, Callable]:
-    """`init` and `abstract` of a strategy, from where the leaves of a state live."""
+    def shape(x):
+        whole = (*np.shape(x)[:lead], whole_size(np.shape(x)[lead]), *np.shape(x)[lead + 1 :])
+        return jax.ShapeDtypeStruct(whole, jax.dtypes.canonicalize_dtype(x.dtype))
 
     def make(rng, batch, frozen):
         return trees.strong(method.init(rng, batch, frozen))
 
     def abstract(rng, batch, frozen):
-        shapes = jax.eval_shape(make, rng, _global_shapes(batch, method.batches_per_step), frozen)
+        shapes = jax.eval_shape(make, rng, jax.tree.map(shape, batch), frozen)
         places = shardings_of(shapes)
         return jax.tree.map(lambda s, p: jax.ShapeDtypeStruct(s.shape, s.dtype, sharding=p), shapes, places)
 
     def init(rng, batch, frozen):
         places = jax.tree.map(lambda s: s.sharding, abstract(rng, batch, frozen))
-        return jax.jit(make, out_shardings=places)(rng, put_one(batch), frozen)
+        return jax.jit(make, out_shardings=places)(rng, put_one(batch), place(frozen, places.frozen))
 
     return init, abstract
 
 
-def _global_shapes(batch: Any, batches: int) -> Any:
-    lead = 1 if batches > 1 else 0
+def place(tree: Any, places: Any) -> Any:
+    """The same arrays on the devices of `places`; every process holds them whole beforehand."""
+    if jax.process_count() == 1:
+        return jax.device_put(tree, places)
 
-    def one(x):
-        shape = list(np.shape(x))
-        shape[lead] *= jax.process_count()
-        return jax.ShapeDtypeStruct(tuple(shape), jax.dtypes.canonicalize_dtype(x.dtype))
+    def one(x, where):
+        if isinstance(x, jax.Array) and x.sharding.device_set == where.device_set:
+            return x
+        x = np.asarray(x)
+        return jax.make_array_from_callback(x.shape, where, lambda index: x[index])
 
-    return jax.tree.map(one, batch)
+    return jax.tree.map(one, tree, places)
 
 
 def jit_strategy(
@@ -95,26 +99,35 @@ def jit_strategy(
     rules: sharding_rules.Rules = (),
     steps_per_call: int = 1,
     small: int = sharding_rules.SMALL,
+    policy: str = "none",
 ) -> Strategy:
     """One global program; the compiler inserts the collectives. `method` is built with `axis=None`.
 
     Args:
       rules: (path regex, PartitionSpec) over the whole state, see `rules.shardings`.
       small: leaves with fewer scalars are never divided by the fsdp fallback.
+      policy: what the forward pass keeps for the backward pass, a name in `core.REMAT`.
     """
-    devices = mesh.devices.size
+    parts = batch_parts(mesh)
     lead = method.batches_per_step > 1
     whole = NamedSharding(mesh, PartitionSpec())
-    run = _repeated(method.step, steps_per_call)
+    run = _repeated(method.step, steps_per_call, policy)
     compiled: dict[Any, Callable] = {}
 
     def places(state):
         return sharding_rules.shardings(state, mesh, rules, per_example=method.per_example_state, small=small)
 
     def put_at(batch, axis):
-        _check_batch(batch, axis, devices)
-        place = NamedSharding(mesh, PartitionSpec(*[None] * axis, BATCH))
-        return jax.tree.map(lambda x: jax.make_array_from_process_local_data(place, np.asarray(x)), batch)
+        spread = NamedSharding(mesh, PartitionSpec(*[None] * axis, BATCH))
+
+        def one(x):
+            x = np.asarray(x)
+            size = global_size(mesh, x.shape[axis])
+            check_divides(size, parts)
+            shape = (*x.shape[:axis], size, *x.shape[axis + 1 :])
+            return jax.make_array_from_process_local_data(spread, x, shape)
+
+        return jax.tree.map(one, batch)
 
     def trained(kept, frozen, batch):
         state, metrics = run(kept.replace(frozen=frozen), batch)
@@ -128,16 +141,19 @@ def jit_strategy(
         kept, metrics = compiled[key](kept, frozen, batch)
         return kept.replace(frozen=frozen), metrics
 
-    init, abstract = _born(method, places, lambda batch: put_at(batch, int(lead)))
+    init, abstract = _born(method, places, lambda batch: put_at(batch, int(lead)), lambda n: global_size(mesh, n))
     return Strategy(
         init=init,
         step=_awaited(step, list(mesh.devices.flat)),
         put=lambda batch: put_at(batch, int(lead) + (steps_per_call > 1)),
         abstract=abstract,
+        rows=lambda size: rows_of(mesh, size),
     )
 
 
-def pmap_strategy(method: Method, *, devices: Sequence[jax.Device] | None = None, steps_per_call: int = 1) -> Strategy:
+def pmap_strategy(
+    method: Method, *, devices: Sequence[jax.Device] | None = None, steps_per_call: int = 1, policy: str = "none"
+) -> Strategy:
     """One program per device, with explicit means over the axis "data". `method` is built with `axis="data"`.
 
     The state goes in and out unmapped, so its leaves have the shapes they have under jit; only the leaves of
@@ -153,7 +169,7 @@ def pmap_strategy(method: Method, *, devices: Sequence[jax.Device] | None = None
     mesh = Mesh(np.array(chosen, dtype=object), (DATA,), axis_types=(AxisType.Auto,))
     whole, divided = NamedSharding(mesh, PartitionSpec()), NamedSharding(mesh, PartitionSpec(DATA))
     lead = int(method.batches_per_step > 1)
-    run = _repeated(method.step, steps_per_call)
+    run = _repeated(method.step, steps_per_call, policy)
     compiled: dict[Any, Callable] = {}
 
     def flagged(state) -> list[bool]:
@@ -178,21 +194,25 @@ def pmap_strategy(method: Method, *, devices: Sequence[jax.Device] | None = None
 
     def put(batch):
         axis = lead + (steps_per_call > 1)
-        _check_batch(batch, axis, count)
 
         def one(x):
             x = np.asarray(x)
+            check_divides(x.shape[axis], count)
             parts = x.reshape(*x.shape[:axis], count, x.shape[axis] // count, *x.shape[axis + 1 :])
             return jax.device_put(np.moveaxis(parts, axis, 0), divided)
 
         return jax.tree.map(one, batch)
 
     def put_one(batch):
-        _check_batch(batch, lead, count)
+        jax.tree.map(lambda x: check_divides(x.shape[lead], count), batch)
         return jax.device_put(batch, NamedSharding(mesh, PartitionSpec(*[None] * lead, DATA)))
 
-    init, abstract = _born(method, places, put_one)
-    return Strategy(init=init, step=_awaited(step, chosen), put=put, abstract=abstract)
+    def rows(size):
+        check_divides(size, count)
+        return np.arange(size)
+
+    init, abstract = _born(method, places, put_one, lambda n: n)
+    return Strategy(init=init, step=_awaited(step, chosen), put=put, abstract=abstract, rows=rows)
 
 
 def _mapped(run: Callable, treedef: Any, flags: list[bool], devices: list[jax.Device]) -> Callable:

@@ -9,6 +9,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxgen.core import Task, Weights
+from jaxgen.parallel.strategies import place
 
 Program = Callable[[Weights, jax.Array, jax.Array, dict[str, Any]], dict[str, Any]]
 
@@ -26,8 +27,15 @@ def task_program(task: Task, mesh: Mesh | None = None) -> Program:
 
     if mesh is None:
         return jax.jit(program)
-    split = NamedSharding(mesh, PartitionSpec(tuple(mesh.axis_names)))
-    return jax.jit(program, in_shardings=(None, None, split, split), out_shardings=split)
+    split = _split(mesh)
+    # Every process gets all outputs, as far as there are several.
+    made = NamedSharding(mesh, PartitionSpec()) if jax.process_count() > 1 else split
+    return jax.jit(program, in_shardings=(None, None, split, split), out_shardings=made)
+
+
+def _split(mesh: Mesh) -> NamedSharding:
+    """Examples over all devices."""
+    return NamedSharding(mesh, PartitionSpec(tuple(mesh.axis_names)))
 
 
 def run_task(
@@ -55,7 +63,10 @@ def run_task(
         real = min(chunk, count - first)
         rows = np.minimum(np.arange(first, first + chunk), count - 1)
         part = {name: np.asarray(value)[rows] for name, value in (inputs or {}).items()}
-        outputs = program(weights, jnp.uint32(seed), jnp.asarray(start + rows, jnp.uint32), part)
+        indices: Any = np.asarray(start + rows, np.uint32)
+        if mesh is not None and jax.process_count() > 1:
+            indices, part = place((indices, part), jax.tree.map(lambda _: _split(mesh), (indices, part)))
+        outputs = program(weights, jnp.uint32(seed), indices, part)
         yield {name: np.asarray(value)[:real] for name, value in outputs.items()}
 
 
@@ -64,4 +75,6 @@ def _on(mesh: Mesh | None, weights: Weights) -> Weights:
     if mesh is None:
         return weights
     whole, wanted = NamedSharding(mesh, PartitionSpec()), set(mesh.devices.flat)
+    if jax.process_count() > 1:
+        return place(weights, jax.tree.map(lambda _: whole, weights))
     return jax.tree.map(lambda x: x if x.sharding.device_set == wanted else jax.device_put(x, whole), weights)

@@ -123,7 +123,7 @@ def _steps(run: _Run, strategy: Strategy, state: State, batches: Iterator[Any], 
         run.window.add(step + 1, metrics)
         run.screen.advance(done)
         now = due(run.settings, done)
-        number = run.stop.agreed(now.log)
+        number = run.stop.agreed(done, now.log)
         if number or now.log or now.save or now.draw:
             _pause(run, state, done, now, number)
     return state

@@ -27,6 +27,7 @@ class Stop:
     """Within the block, the first SIGINT or SIGTERM is remembered; a second SIGINT raises `KeyboardInterrupt` at once.
 
     Handlers can be set in the main thread alone; elsewhere the block changes nothing. They are restored at its end.
+    With several processes SIGTERM is left to jax, which agrees with all of them on a step to stop at.
     """
 
     def __init__(self, on_signal=lambda name: None):
@@ -36,7 +37,7 @@ class Stop:
 
     def __enter__(self) -> "Stop":
         if threading.current_thread() is threading.main_thread():
-            for number in SIGNALS:
+            for number in SIGNALS if jax.process_count() == 1 else (signal.SIGINT,):
                 self._before[number] = signal.signal(number, self._remember)
         return self
 
@@ -51,13 +52,14 @@ class Stop:
         self.number = number
         self._on_signal(signal.Signals(number).name)
 
-    def agreed(self, due: bool) -> int:
-        """The signal to stop for, or 0. With several processes all must stop at the same step, so they ask each other,
-        at steps where `due` (the same on all of them)."""
+    def agreed(self, step: int, due: bool) -> int:
+        """The signal to stop for after `step`, or 0. With several processes all must stop at the same step: asked at
+        every step, they do so for SIGTERM within a few; for SIGINT at steps where `due` (the same on all of them)."""
         if jax.process_count() == 1:
             return self.number
-        if not due:
-            return 0
         from jax.experimental import multihost_utils
 
-        return int(np.max(multihost_utils.process_allgather(np.array(self.number))))
+        if multihost_utils.reached_preemption_sync_point(step):
+            self._on_signal("SIGTERM")
+            return signal.SIGTERM
+        return int(np.max(multihost_utils.process_allgather(np.array(self.number)))) if due else 0

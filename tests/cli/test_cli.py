@@ -119,6 +119,16 @@ def test_batch_that_does_not_divide(fails, tmp_path):
     fails("train", DEMO, "train.batch_size=6", "--workdir", tmp_path / "x", "--quiet", says="6")
 
 
+def test_meshes_and_processes_that_do_not_fit(fails, tmp_path):
+    """The tests have four devices."""
+    train = ("train", DEMO, "--workdir", tmp_path / "x")
+    fails(*train, "mesh.fsdp=3", says="does not fit 4 devices")
+    fails(*train, "mesh.rules=(('kernel$', ('tensr',)),)", says="'tensor'")
+    fails(*train, "train.remat=product", says="'products'")
+    fails(*train, "--coordinator", "here", says="HOST:PORT")
+    assert not (tmp_path / "x").exists()
+
+
 def test_no_run(fails, tmp_path):
     fails("sample", tmp_path / "none", says="no run")
     (tmp_path / "empty").mkdir()

@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 
-from jaxgen.core import Aux, Lazy, Turn, alternate, descend, minimize
+from jaxgen.core import Aux, Lazy, Turn, alternate, descend, minimize, remat
 from jaxgen.core.minimize import move
 
 X = np.random.default_rng(0).normal(size=(8, 3)).astype(np.float32)
@@ -168,3 +168,20 @@ def test_moves_of_a_step_and_steps_draw_different_noise():
     # The two moves of "a" within one step differ as well: their mean is neither.
     first = move(turns[0], method.init(RNG, batch, {}), {"x": batch["x"][0]}, RNG, None)[1]["a/loss"]
     assert float(first) not in seen
+
+
+@pytest.mark.parametrize(("policy", "count"), [("none", 2), ("products", 4), ("weights", 4)])
+def test_rematerialisation_computes_activations_again(policy, count):
+    """tanh(tanh(x w)): the two activations once in the forward pass, and again in the backward pass."""
+
+    def loss(params, batch, keys):
+        return jnp.sum(jnp.tanh(jnp.tanh(batch @ params)), axis=1), Aux()
+
+    def step(params):
+        with remat(policy):
+            return descend(loss, tx, params, tx.init(params), jnp.ones((4, 3)), RNG)[0]
+
+    tx = optax.sgd(0.1)
+    program = str(jax.make_jaxpr(step)(jnp.ones((3, 5))))
+    assert program.count(" tanh ") == count
+    assert program.count("dot_general") == 2

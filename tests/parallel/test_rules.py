@@ -64,3 +64,30 @@ def test_the_fallback_always_fits(shape, small):
     place = parallel.shardings(leaf, mesh, small=small)
     part = place.shard_shape(shape)
     assert part == shape or sum(a != b for a, b in zip(part, shape)) == 1
+
+
+def test_rules_of_a_config():
+    table = (("kernel$", (None, "tensor")), ("pool", (("data", "fsdp"),)), ("bias", "fsdp"), ("whole", ()))
+    assert parallel.rules.parse(table) == [
+        ("kernel$", P(None, "tensor")),
+        ("pool", P(("data", "fsdp"))),
+        ("bias", P("fsdp")),
+        ("whole", P()),
+    ]
+    got = specs({"kernel": (6, 8), "other": (6, 8)}, parallel.make_mesh(2, 1, 2), parallel.rules.parse(table))
+    assert got == {"kernel": P(None, "tensor"), "other": P()}
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        (("w", ("tensr",)), "Did you mean 'tensor'"),
+        (("w(", ("tensor",)), "not a regular expression"),
+        (("w", ("fsdp", "fsdp")), "twice"),
+        ("w", "a rule is"),
+        (("w", "tensor", "fsdp"), "a rule is"),
+    ],
+)
+def test_rules_that_are_none(row, words):
+    with pytest.raises(UserError, match=words):
+        parallel.rules.parse((row,))

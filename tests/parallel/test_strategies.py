@@ -60,6 +60,26 @@ def test_jit_on_four_devices_equals_one(reference, shape):
     assert kernel.addressable_shards[0].data.size == kernel.size // shape[1]
 
 
+TENSOR = (("hidden/kernel$", PartitionSpec(None, "tensor")), ("out/kernel$", PartitionSpec("tensor")))
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 4), (2, 1, 2)])
+def test_weights_divided_by_rules_equal_one(reference, shape):
+    """Column by column, then row by row, as in tensor parallelism; moments and averages follow their weight."""
+    strategy = parallel.jit_strategy(toys.method(), parallel.make_mesh(*shape), rules=TENSOR)
+    state, metrics = run(strategy)
+    assert_same((state, metrics), reference)
+    for tree in (state.params["model"], state.opt["model"][0].mu, state.ema["model"]["ema"]["params"]):
+        assert tree["hidden"]["kernel"].addressable_shards[0].data.shape == (toys.SIZE, 16 // shape[2])
+        assert tree["out"]["bias"].sharding.is_fully_replicated
+
+
+def test_rematerialisation_changes_no_number(reference):
+    assert_same(run(parallel.jit_strategy(toys.method(), one_device(), policy="weights")), reference, 1e-6)
+    with pytest.raises(UserError, match=r"train.remat 'product'.*'products'"):
+        parallel.jit_strategy(toys.method(), one_device(), policy="product")
+
+
 def test_pmap_equals_one_device(reference):
     assert_same(run(parallel.pmap_strategy(toys.method("data"))), reference)
 

@@ -68,6 +68,7 @@ def base(data: str = "digits") -> ConfigDict:
                 batch_size=64,  # global
                 seed=0,
                 micro=1,  # micro-batches per step
+                remat="none",  # or keep for the backward pass only "products", or only those with "weights"
                 steps_per_call=1,  # steps in one compiled scan; saves fall on its boundaries
                 strategy="jit",  # or pmap
                 log_every=50,
@@ -77,8 +78,14 @@ def base(data: str = "digits") -> ConfigDict:
                 keep=3,  # newest checkpoints kept
                 init_from="",  # "run:PATH": start from another run's weights; "part:PATH": from those of them that fit
             ),
-            # -1: all remaining devices. cpu: where the backend is the CPU, how many devices at most to make of it.
-            mesh=dict(data=-1, fsdp=1, cpu=1),
+            mesh=dict(
+                data=-1,  # devices that share the batch; -1: all that remain
+                fsdp=1,  # devices that share the batch and cut large arrays of the state
+                tensor=1,  # devices that cut what `rules` say, and see the same examples
+                rules=(),  # ((regex of paths in the state, (mesh axis or None per array axis, ...)), ...)
+                small=2**14,  # arrays with fewer numbers are not cut by fsdp
+                cpu=1,  # where the backend is the CPU: how many devices at most to make of it
+            ),
             eval=dict(
                 samples=1000,  # images drawn to be judged
                 likelihood=0,  # held-out images whose log_prob is averaged; 0: all
