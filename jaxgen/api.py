@@ -57,6 +57,7 @@ MAY_CHANGE = (
     "train.samples",
     "train.checkpoint_every",
     "train.keep",
+    "train.keep_best",
     "train.strategy",
     "train.steps_per_call",
     "train.remat",
@@ -81,6 +82,7 @@ def train(
     *,
     workdir: str | Path | None = None,
     progress: bool = True,
+    profile: int = 0,
 ) -> Run:
     """Train a config, or go on with the run that `workdir` holds. The same call resumes exactly.
 
@@ -88,8 +90,9 @@ def train(
       config: a name of the zoo ("diffusion/ddpm_digits", "gan/dcgan_mnist:smoke"), a path to a config file, or a
         ConfigDict.
       overrides: "dotted.key=value" strings.
-      workdir: the run's directory; `runs/<config>` by default.
+      workdir: the run's directory, or gs://BUCKET/...; `runs/<config>` by default.
       progress: show the progress bar.
+      profile: trace this many steps, once the run is warm, into `workdir`/profile.
 
     Raises:
       UserError: bad config or data, or `workdir` holds a run of a different model (the differing keys are named).
@@ -99,7 +102,7 @@ def train(
     else:
         name, config = str(config.method.name), config.copy_and_resolve_references()
         zoo_configs.override(config, overrides)
-    folder = Path(workdir) if workdir else default_workdir(name)
+    folder = training.places.reachable(workdir) if workdir else default_workdir(name)
     check_same_model(folder, config)
     parallel.split_cpu(config.mesh.cpu)
     launch.agree(zoo_configs.to_json(config), str(folder))
@@ -139,9 +142,11 @@ def train(
         draw=lambda state, step: _draw(run, state, step, source),
         examples_per_step=size * k,
         progress=progress,
+        profile=profile,
     )
     if jax.process_index() == 0:
-        training.pictures.curve(folder / "metrics.jsonl", folder / "curve.png", title=name)
+        with training.places.through(folder / "curve.png") as png:
+            training.pictures.curve(folder / "metrics.jsonl", png, title=name)
     return replace(run, state=state)
 
 
@@ -186,7 +191,8 @@ def _draw(run: Run, state: State, step: int, source: data.Data) -> None:
     if jax.process_index() > 0:
         return
     kind = "video" if images.ndim == 5 else "image"
-    files.WRITERS[kind](run.workdir / "samples" / f"{step:08d}.png", images)
+    with training.places.through(run.workdir / "samples" / f"{step:08d}.png") as png:
+        files.WRITERS[kind](png, images)
 
 
 def _picture_of_task(run: Run, count: int, source: data.Data) -> np.ndarray:

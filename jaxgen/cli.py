@@ -50,8 +50,9 @@ def _add_train(group) -> None:
     sub = _command(group, "train", commands.train, "Train a config, or go on with the run in --workdir.")
     sub.add_argument("config", metavar="CONFIG", help="a name of `jaxgen zoo`, or a path to a config file")
     _overrides(sub, "e.g. train.steps=2000 optim.lr=1e-4")
-    sub.add_argument("--workdir", metavar="DIR", type=Path, help="the run's directory (default: runs/CONFIG)")
+    sub.add_argument("--workdir", metavar="DIR", help="the run's directory, or gs://BUCKET/DIR (default: runs/CONFIG)")
     sub.add_argument("--quiet", action="store_true", help="no progress bar")
+    sub.add_argument("--profile", metavar="N", type=int, default=0, help="trace N steps into the run's profile/")
     several = sub.add_argument_group(
         "several processes", "found by themselves on TPU pods, SLURM, Open MPI, Kubernetes"
     )
@@ -129,6 +130,7 @@ def _add_export(group) -> None:
     _overrides(sub)
     sub.add_argument("--out", type=Path, metavar="FILE", help="default: RUN/TASK.jaxexp")
     sub.add_argument("--task", default="sample", help="default: sample")
+    sub.add_argument("--weights", action="store_true", help="only the weights and their averages, as safetensors")
     sub.add_argument("--batch", type=int, default=0, metavar="B", help="examples per call (default: any number)")
     sub.add_argument("--platforms", default="cpu,cuda,tpu", metavar="P[,P...]", help="default: cpu,cuda,tpu")
 

@@ -11,12 +11,7 @@ def _load(name: str, overrides: Sequence[str]):
     """The run of a directory, or of runs/<config>, with sampler settings changed."""
     from jaxgen import api
 
-    folder = Path(name)
-    if not folder.is_dir() and api.default_workdir(name).is_dir():
-        folder = api.default_workdir(name)
-    if not folder.is_dir():
-        raise UserError(f"There is no run at {name}; `jaxgen train CONFIG` makes one in runs/CONFIG.")
-    run = api.load(folder)
+    run = api.load(_folder(name))
     settings = {}
     for item in overrides:
         key, equals, value = item.partition("=")
@@ -24,6 +19,18 @@ def _load(name: str, overrides: Sequence[str]):
             raise UserError(f"{item!r}: only sampler.KEY=VALUE can be changed on a trained model.")
         settings[key.removeprefix("sampler.")] = value
     return run.with_sampler(**settings) if settings else run
+
+
+def _folder(name: str):
+    """The directory of a run, or runs/<config>."""
+    from jaxgen import api, training
+
+    folder = training.places.reachable(name)
+    if not folder.is_dir() and api.default_workdir(name).is_dir():
+        folder = api.default_workdir(name)
+    if not folder.is_dir():
+        raise UserError(f"There is no run at {name}; `jaxgen train CONFIG` makes one in runs/CONFIG.")
+    return folder
 
 
 def train(args) -> None:
@@ -40,7 +47,9 @@ def _train(args) -> None:
     from jaxgen import api, training
 
     try:
-        run = api.train(args.config, args.overrides, workdir=args.workdir, progress=not args.quiet)
+        run = api.train(
+            args.config, args.overrides, workdir=args.workdir, progress=not args.quiet, profile=args.profile
+        )
     except training.Interrupted as stopped:
         if jax.process_index() > 0:
             sys.exit(stopped.exit_code)
@@ -205,8 +214,13 @@ def compare(args) -> None:
 
 
 def export(args) -> None:
-    from jaxgen.export import export
+    from jaxgen.export import export, export_weights
 
+    if args.weights:
+        folder = _folder(args.rundir)
+        out = args.out or folder / "weights.safetensors"
+        export_weights(folder, out)
+        return print(f"Weights and their averages in {out}")
     run = _load(args.rundir, args.overrides)
     out = args.out or run.workdir / f"{args.task}.jaxexp"
     export(run, out, task=args.task, batch=args.batch, platforms=args.platforms.split(","))

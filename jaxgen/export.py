@@ -21,7 +21,7 @@ import numpy as np
 
 from jaxgen.core import RAW, Task, UserError, weights
 from jaxgen.runs import Run
-from jaxgen.training import records
+from jaxgen.training import Checkpoints, places, records
 from jaxgen.zoo.wire import wire
 
 FORMAT = 1
@@ -54,6 +54,35 @@ def export(
     program, used = _program(outside, leaves, rebuild, batch, platforms)
     kept = {name: np.asarray(leaves[name]) for name in used}
     return _write(Path(out), bytes(program.serialize()), kept, _about(run, task, outside, batch, platforms))
+
+
+def export_weights(workdir: Any, out: str | Path, *, step: int | None = None) -> Path:
+    """The master weights of a run and their averages, as one safetensors file: no model is built, no device is used.
+
+    Names read like "params/model/conv/kernel", "ema/model/ema/params/conv/kernel"; the metadata holds the config.
+
+    Args:
+      step: of this checkpoint instead of the newest good one.
+
+    Raises:
+      UserError: not a run, no good checkpoint, no place to write.
+    """
+    from safetensors.numpy import save
+
+    folder = places.reachable(workdir)
+    config = records.read(folder, "config.json")
+    if config is None:
+        raise UserError(f"{folder} is not a run: it has no config.json. `jaxgen train CONFIG` makes one.")
+    trees = Checkpoints(folder / "checkpoints").arrays(step=step)
+    kept, _ = _named(trees)
+
+    def plain(x):
+        # numpy's bfloat16 is not one that the format knows; float32 holds it exactly.
+        return np.ascontiguousarray(x, x.dtype if x.dtype.kind in "fiub" else np.float32)
+
+    flat = {name: plain(x) for name, x in kept.items()}
+    records.write(out, save(flat, metadata={"config": config}))
+    return Path(out)
 
 
 def _named(view: Any) -> tuple[dict[str, jax.Array], Callable[[Mapping[str, Any]], Any]]:

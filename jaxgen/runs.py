@@ -84,7 +84,7 @@ def load(workdir: str | Path, *, step: int | None = None) -> Run:
     Raises:
       UserError: not a run, or no good checkpoint.
     """
-    folder = Path(workdir)
+    folder = training.places.reachable(workdir)
     config = read_config(folder)
     parallel.split_cpu(config.mesh.get("cpu", 1))
     try:

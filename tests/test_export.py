@@ -8,6 +8,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 from safetensors.numpy import load
@@ -66,3 +67,32 @@ def test_bad_input(gan, tmp_path, fails):
     fails("export", run, "--platforms", "abacus", says="abacus")
     fails("export", run, "--batch", "-1", says="--batch")
     fails("export", run, "train.steps=3", says="sampler.")
+
+    def fails(*argv, says):
+        assert cli.main(["export", *map(str, argv)]) == 2
+        err = capsys.readouterr().err
+        assert err.count("\n") == 1
+        assert says in err
+
+    fails(tmp_path, says="not a run")
+    fails(run, "--task", "reconstruct", says="it has interpolate, sample")
+    fails(run, "--platforms", "abacus", says="abacus")
+    fails(run, "--batch", "-1", says="--batch")
+    fails(run, "train.steps=3", says="sampler.")
+
+
+def test_weights_alone(gan, tmp_path):
+    """Every weight of every player by name, and the config; no program."""
+    from safetensors import safe_open
+
+    out = tmp_path / "w.safetensors"
+    assert cli.main(["export", str(gan[0]), "--weights", "--out", str(out)]) == 0
+    held = runs.load(gan[0]).state
+    with safe_open(out, "numpy") as file:
+        names, config = set(file.keys()), json.loads(file.metadata()["config"])
+        players = {name.split("/")[1] for name in names if name.startswith("params/")}
+        sizes = sum(file.get_tensor(name).size for name in names if name.startswith("params/"))
+    assert config["method"]["name"] == "gan"
+    assert players == {"generator", "discriminator"}
+    assert sizes == sum(x.size for tree in held.params.values() for x in jax.tree.leaves(tree))
+    assert not any(name.startswith("opt/") for name in names)

@@ -7,44 +7,21 @@ are not saved; their fingerprints are, and a restore insists on the same network
 
 import contextlib
 import errno
+import json
 import os
-import shutil
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
 
 from jaxgen.core import State, UserError
-from jaxgen.training.fingerprints import fingerprints
+from jaxgen.training import contents
+from jaxgen.training.contents import CLOCK, FORMAT, ITEMS, WEIGHTS
+from jaxgen.training.places import in_bucket, place, reason, remove
 from jaxgen.training.window import Diverged
 
-FORMAT = 1
-CLOCK = "clock"
-ITEMS = ("params", "opt", "ema", "stats", "memory", CLOCK)
-WEIGHTS = ("params", "ema", "stats", "memory", CLOCK)
-"""What sampling needs."""
 BROKEN = "broken-"
 """Prefix of folders set aside because they could not be restored."""
-
-
-def _describe(tree: Any) -> dict[str, list]:
-    """path -> [dtype, shape] for every leaf, in the order of the leaves."""
-    paths = jax.tree_util.tree_leaves_with_path(tree)
-    names = [jax.tree_util.keystr(path, simple=True, separator="/") for path, _ in paths]
-    return {name: [str(leaf.dtype), list(leaf.shape)] for name, (_, leaf) in zip(names, paths)}
-
-
-def _table(tree: Any) -> dict[str, list]:
-    """path -> [dtype, shape, fingerprint, are all elements finite]."""
-    return {name: [*kind, *row] for (name, kind), row in zip(_describe(tree).items(), zip(*fingerprints(tree)))}
-
-
-def _parts(state: State) -> dict[str, Any]:
-    """The items of a state; parts without leaves are left out."""
-    parts = {name: getattr(state, name) for name in ITEMS if name != CLOCK}
-    parts[CLOCK] = {"step": state.step, "rng": state.rng}
-    return {name: part for name, part in parts.items() if jax.tree.leaves(part)}
 
 
 class Corrupt(Exception):
@@ -52,16 +29,23 @@ class Corrupt(Exception):
 
 
 class Checkpoints:
-    """The checkpoints in one folder. Reading changes nothing on disk; saving removes what crashes left behind."""
+    """The checkpoints in one folder. Reading changes nothing on disk; saving removes what crashes left behind.
 
-    def __init__(self, folder: str | os.PathLike, keep: int = 3):
-        self.folder = Path(folder).absolute()
-        self.keep = keep
+    Args:
+      folder: a path, or gs://BUCKET/...
+      keep: how many of the newest are kept.
+      best: the metric whose lowest value marks one more that is kept; "" for none.
+    """
+
+    def __init__(self, folder: str | os.PathLike, keep: int = 3, best: str = ""):
+        self.folder = place(folder) if in_bucket(folder) else place(folder).absolute()
+        self.keep, self.metric = keep, best
         self._manager: Any = None
         self._writing = False
         self._last: int | None = None
         self._frozen: dict[str, list] | None = None
         self._pending: int | None = None
+        self._metrics: dict[int, dict[str, float]] = {}
 
     def __enter__(self) -> "Checkpoints":
         return self
@@ -90,10 +74,28 @@ class Checkpoints:
         folder = self.folder / str(step)
         return [name for name in ITEMS if (folder / name).is_dir()]
 
+    def best(self) -> int | None:
+        """The step with the lowest value of the metric `best`; None where none has any."""
+        return self._lowest(self.steps())
+
+    def _lowest(self, steps: Sequence[int]) -> int | None:
+        """`best` among these. The files are read without the library, which may be in the midst of a save."""
+        for step in steps:
+            if step not in self._metrics:
+                self._metrics[step] = {}
+                with contextlib.suppress(OSError, ValueError):
+                    text = (self.folder / str(step) / "meta" / "metadata").read_text()
+                    self._metrics[step] = json.loads(text).get("metrics", {})
+        known = {step: self._metrics[step][self.metric] for step in steps if self.metric in self._metrics[step]}
+        return min(known, key=lambda step: (known[step], step)) if known else None
+
     # ---- saving
 
-    def save(self, step: int, state: State) -> None:
+    def save(self, step: int, state: State, metrics: Mapping[str, float] | None = None) -> None:
         """Start saving `state` in the background; its buffers may be donated as soon as this returns.
+
+        Args:
+          metrics: kept beside it.
 
         Raises:
           Diverged: weights are not finite; such a state is not saved.
@@ -102,17 +104,23 @@ class Checkpoints:
         if step == self._last:
             return
         self.wait()
-        parts = _parts(state)
-        tables = {name: _table(part) for name, part in parts.items()}
+        parts = contents.parts(state)
+        tables = {name: contents.table(part) for name, part in parts.items()}
         for path, (*_, fine) in tables.get("params", {}).items():
             if not fine:
                 raise Diverged(step, f"params/{path}", self.last())
-        self._frozen = _table(state.frozen) if self._frozen is None else self._frozen
-        meta = {"format": FORMAT, "step": step, "leaves": tables, "frozen": self._frozen}
+        self._frozen = contents.table(state.frozen) if self._frozen is None else self._frozen
+        meta = {
+            "format": FORMAT,
+            "step": step,
+            "leaves": tables,
+            "frozen": self._frozen,
+            "metrics": dict(metrics or {}),
+        }
         import orbax.checkpoint as ocp
 
         args = {name: ocp.args.StandardSave(part) for name, part in parts.items()}
-        self._pending = step
+        self._pending, self._metrics[step] = step, dict(metrics or {})
         try:
             self._make_room(step)
             if not self._open().save(step, args=ocp.args.Composite(**args, meta=ocp.args.JsonSave(meta)), force=True):
@@ -152,7 +160,9 @@ class Checkpoints:
         if self._manager is None:
             import orbax.checkpoint as ocp
 
-            options = ocp.CheckpointManagerOptions(max_to_keep=self.keep, create=False)
+            kept = _Newest(self) if self.metric else None
+            most = None if self.metric else self.keep
+            options = ocp.CheckpointManagerOptions(max_to_keep=most, preservation_policy=kept, create=False)
             self._manager = ocp.CheckpointManager(self.folder, options=options)
         return self._manager
 
@@ -161,7 +171,7 @@ class Checkpoints:
         (training restarted from an earlier step because these could not be restored)."""
         if jax.process_index() == 0:
             self.folder.mkdir(parents=True, exist_ok=True)
-            if not os.access(self.folder, os.W_OK | os.X_OK):
+            if not in_bucket(self.folder) and not os.access(self.folder, os.W_OK | os.X_OK):
                 raise PermissionError(errno.EACCES, "not writable", str(self.folder))
             if not self._writing:
                 self._clean()
@@ -169,7 +179,7 @@ class Checkpoints:
             for other in stale:
                 self._let_go()
                 target = self.folder / f"{BROKEN}{other}"
-                shutil.rmtree(target, ignore_errors=True)
+                remove(target)
                 (self.folder / str(other)).rename(target)
         self._writing = True
         if jax.process_count() > 1:
@@ -179,7 +189,7 @@ class Checkpoints:
 
     def _clean(self) -> None:
         for entry in self.folder.glob("*.orbax-checkpoint-tmp*"):
-            shutil.rmtree(entry, ignore_errors=True)
+            remove(entry)
 
     def _failed(self, error: Exception) -> UserError:
         step, self._pending = self._pending, None
@@ -188,7 +198,7 @@ class Checkpoints:
             self._clean()
         good = [other for other in self.steps() if other != step]
         kept = f"The checkpoint of step {good[-1]} is intact." if good else "There is no earlier checkpoint."
-        return UserError(f"The checkpoint of step {step} could not be saved in {self.folder}: {_reason(error)}. {kept}")
+        return UserError(f"The checkpoint of step {step} could not be saved in {self.folder}: {reason(error)}. {kept}")
 
     # ---- restoring
 
@@ -254,48 +264,67 @@ class Checkpoints:
         except Corrupt as problem:
             raise UserError(str(problem)) from problem
 
+    def arrays(self, items: tuple[str, ...] = ("params", "ema", "stats"), step: int | None = None) -> dict[str, Any]:
+        """Weights as nested dicts of numpy arrays, of `step` or of the newest good checkpoint. It needs no model and no
+        device; items that the run does not have are left out.
+
+        Raises:
+          UserError: as for `restore_weights`.
+        """
+        if step is not None:
+            self._known(step)
+        problem = f"There are no checkpoints in {self.folder}; train the model first."
+        for chosen in self.steps()[::-1] if step is None else [step]:
+            try:
+                leaves = self._meta(chosen)["leaves"]
+                wanted = {name: contents.on_host(leaves[name]) for name in items if name in leaves}
+                return self._checked(chosen, wanted, leaves)
+            except Corrupt as error:
+                problem = str(error)
+        raise UserError(problem)
+
     def _known(self, step: int) -> None:
         if step not in self.steps():
             known = ", ".join(map(str, self.steps())) or "none"
             raise UserError(f"There is no checkpoint of step {step} in {self.folder}; saved steps: {known}.")
 
     def _restore(self, step: int, abstract: State, names: tuple[str, ...]) -> State:
-        wanted = {name: part for name, part in _parts(abstract).items() if name in names}
+        wanted = {name: part for name, part in contents.parts(abstract).items() if name in names}
         meta = self._meta(step)
         for name, part in wanted.items():
-            _same_model(_describe(part), meta["leaves"].get(name, {}), name, self.folder)
-        _same_frozen(abstract.frozen, meta["frozen"])
-        import orbax.checkpoint as ocp
-
-        args = {name: ocp.args.StandardRestore(jax.tree.map(_placed, part)) for name, part in wanted.items()}
-        try:
-            got = self._read(step, ocp.args.Composite(**args))
-        except Exception as error:
-            raise Corrupt(f"The checkpoint of step {step} is damaged ({_reason(error)}).") from error
-        for name in wanted:
-            saved = meta["leaves"][name]
-            bad = [path for path, row in _table(got[name]).items() if row != saved[path]]
-            if bad:
-                raise Corrupt(f"The checkpoint of step {step} is damaged (the bytes of {name}/{bad[0]} have changed).")
+            contents.same_model(contents.describe(part), meta["leaves"].get(name, {}), name, self.folder)
+        contents.same_frozen(abstract.frozen, meta["frozen"])
+        placed = {name: jax.tree.map(contents.placed, part) for name, part in wanted.items()}
+        got = self._checked(step, placed, meta["leaves"])
         parts = {name: got[name] if name in wanted else {} for name in names if name != CLOCK}
         empty = {name: getattr(abstract, name) for name in names if name != CLOCK and name not in wanted}
         clock = got[CLOCK]
         return abstract.replace(**{"opt": {}, **parts, **empty}, step=clock["step"], rng=clock["rng"])
+
+    def _checked(self, step: int, wanted: dict[str, Any], saved: dict[str, Any]) -> dict[str, Any]:
+        """Items of a step, into the given shapes and places, as the fingerprints `saved` with them say."""
+        import orbax.checkpoint as ocp
+
+        args = {name: ocp.args.StandardRestore(part) for name, part in wanted.items()}
+        try:
+            got = self._read(step, ocp.args.Composite(**args))
+        except Exception as error:
+            raise Corrupt(f"The checkpoint of step {step} is damaged ({reason(error)}).") from error
+        for name in wanted:
+            bad = [path for path, row in contents.table(got[name]).items() if row != saved[name][path]]
+            if bad:
+                raise Corrupt(f"The checkpoint of step {step} is damaged (the bytes of {name}/{bad[0]} have changed).")
+        return {name: got[name] for name in wanted}
 
     def _meta(self, step: int) -> dict[str, Any]:
         import orbax.checkpoint as ocp
 
         try:
             meta = self._read(step, ocp.args.Composite(meta=ocp.args.JsonRestore()))["meta"]
-            version, _, _ = meta["format"], meta["leaves"], meta["frozen"]
+            _ = meta["format"], meta["leaves"], meta["frozen"]
         except Exception as error:
-            raise Corrupt(f"The checkpoint of step {step} is incomplete ({_reason(error)}).") from error
-        if version != FORMAT:
-            raise UserError(
-                f"The checkpoint of step {step} in {self.folder} has format {version}; "
-                f"this version of jaxgen reads format {FORMAT}."
-            )
-        return meta
+            raise Corrupt(f"The checkpoint of step {step} is incomplete ({reason(error)}).") from error
+        return contents.migrated(meta, f"The checkpoint of step {step} in {self.folder}")
 
     def _read(self, step: int, args: Any) -> Any:
         import logging
@@ -310,56 +339,14 @@ class Checkpoints:
             logger.setLevel(level)
 
 
-def _placed(leaf: Any) -> jax.ShapeDtypeStruct:
-    """With a place to go: where the saving run had the leaf may not exist here."""
-    place = getattr(leaf, "sharding", None) or jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-    return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place)
+class _Newest:
+    """An orbax preservation policy: the newest, and the best of all."""
 
+    def __init__(self, store: Checkpoints):
+        self._store = store
 
-def _same_model(here: dict[str, list], saved: dict[str, list], item: str, folder: Path) -> None:
-    """A model that differs is the person's to sort out, unlike a damaged file."""
-    for path in [*here, *saved]:
-        now, then = here.get(path), saved.get(path, [None, None])[:2]
-        if now == then:
-            continue
-        what = f"{item}/{path}"
-        if path not in saved:
-            detail = f"{what} is not in the checkpoint"
-        elif now is None:
-            detail = f"the checkpoint also holds {what}"
-        else:
-            detail = f"{what} is {then[0]} {then[1]} there and {now[0]} {now[1]} here"
-        raise UserError(
-            f"The checkpoints in {folder} belong to another model: {detail}. "
-            "Use the configuration they were trained with, or another folder."
-        )
-
-
-def _same_frozen(frozen: Any, saved: dict[str, list]) -> None:
-    """Frozen networks given as shapes only (nothing to compare) pass."""
-    leaves = jax.tree.leaves(frozen)
-    if any(isinstance(leaf, jax.ShapeDtypeStruct) for leaf in leaves):
-        return
-    here = _table(frozen) if leaves else {}
-    changed = [path for path in {**here, **saved} if here.get(path) != saved.get(path)]
-    if changed:
-        name = changed[0].split("/")[0]
-        raise UserError(
-            f"The frozen network {name!r} is not the one this run was trained with ({changed[0]} differs); "
-            "give the same file or run."
-        )
-
-
-def _reason(error: BaseException) -> str:
-    """One line about an error of the file system or of the checkpoint library."""
-    text = str(error)
-    if isinstance(error, PermissionError) or "PERMISSION_DENIED" in text or "Permission denied" in text:
-        return "no permission to write there"
-    full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-    if full or any(sign in text for sign in ("RESOURCE_EXHAUSTED", "No space left", "ENOSPC", "File too large")):
-        return "the disk is full"
-    if isinstance(error, FileNotFoundError):
-        return "files are missing"
-    text = text.partition(" See full TensorStore details")[0]
-    line = next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)
-    return line if len(line) <= 120 else line[:117] + "..."
+    def should_preserve(self, checkpoints, *, context) -> list[bool]:
+        steps = [checkpoint.step for checkpoint in checkpoints]
+        newest = sorted(steps)[-self._store.keep :]
+        best = self._store._lowest(steps)
+        return [step in newest or step == best for step in steps]

@@ -10,9 +10,12 @@ import jax
 from jaxgen.core import Method, State, UserError
 from jaxgen.parallel import Strategy
 from jaxgen.training import records as run_records
+from jaxgen.training.begin import begin
 from jaxgen.training.checkpoints import Checkpoints
 from jaxgen.training.pace import Due, Pace, check, check_start, due
+from jaxgen.training.places import in_bucket, place
 from jaxgen.training.prefetch import prefetch, stacked
+from jaxgen.training.profile import Profile
 from jaxgen.training.screen import Screen
 from jaxgen.training.stop import Interrupted, Stop
 from jaxgen.training.window import Window
@@ -32,21 +35,7 @@ class _Run(NamedTuple):
     examples_per_step: int
     window: Window
     pace: Pace
-
-
-def _begin(
-    strategy: Strategy, store: Checkpoints, screen: Screen, rng: jax.Array, batch: Any, frozen: dict[str, Any]
-) -> tuple[int, State]:
-    """(step, state): the newest good checkpoint, or a fresh start."""
-    abstract = strategy.abstract(rng, batch, frozen)
-    if store.steps():
-        places = jax.tree.map(lambda s: s.sharding, abstract.frozen)
-        found = store.restore_latest(abstract.replace(frozen=jax.device_put(frozen, places)), screen.say)
-        if found:
-            screen.say(f"going on from step {found[0]}")
-            return found
-    with screen.busy("initialising"):
-        return 0, jax.block_until_ready(strategy.init(rng, batch, frozen))
+    profile: Profile
 
 
 def fit(
@@ -62,6 +51,7 @@ def fit(
     draw: Callable[[State, int], None] | None = None,
     examples_per_step: int,
     progress: bool = True,
+    profile: int = 0,
 ) -> State:
     """Train for `settings["steps"]` steps, going on from the newest good checkpoint in `workdir` if there is one.
 
@@ -74,6 +64,7 @@ def fit(
       draw: (state, step) -> None, called every `sample_every` steps and at the end; must not donate the state.
       examples_per_step: images per step, for the speed that is reported.
       progress: show progress on stderr.
+      profile: trace this many steps into `workdir`/profile.
 
     Returns:
       The final state.
@@ -89,22 +80,25 @@ def fit(
         raise UserError(f"The method needs the frozen network {missing[0]!r}; name its file or run in the config.")
     steps, call, leader = settings["steps"], settings["steps_per_call"], jax.process_index() == 0
     with ExitStack() as stack:
-        store = stack.enter_context(Checkpoints(Path(workdir) / "checkpoints", settings["keep"]))
+        folder, best = place(workdir), settings.get("keep_best", "")
+        store = stack.enter_context(Checkpoints(folder / "checkpoints", settings["keep"], best))
         screen = stack.enter_context(closing(Screen(steps, examples_per_step, shown=progress and leader)))
         stop = stack.enter_context(Stop(lambda name: screen.say(f"{name}: saving, then stopping")))
-        start, state = _begin(strategy, store, screen, rng, batch_fn(0), frozen or {})
+        start, state = begin(strategy, store, screen, rng, batch_fn(0), frozen or {})
         if leader:
             run_records.start(workdir, records or {}, seed=settings["seed"], step=start)
         if start >= steps:
             screen.say(f"the run has its {steps} steps already")
             return state
         check_start(start, call)
-        writer = stack.enter_context(closing(Writer(workdir, start))) if leader else None
+        writer = stack.enter_context(closing(Writer(folder, start))) if leader else None
         screen.advance(start)
         ahead = prefetch(lambda s: strategy.put(stacked(batch_fn, s, call)), range(start, steps, call))
         batches = stack.enter_context(closing(ahead))
+        traces = Path("profile") if in_bucket(workdir) else folder / "profile"
+        trace = stack.enter_context(closing(Profile(traces, start, profile if leader else 0, call, screen.say)))
         window, pace = Window(store.last), Pace(start)
-        run = _Run(settings, screen, store, stop, writer, draw, examples_per_step, window, pace)
+        run = _Run(settings, screen, store, stop, writer, draw, examples_per_step, window, pace, trace)
         return _steps(run, strategy, state, batches, start)
 
 
@@ -112,36 +106,43 @@ def _steps(run: _Run, strategy: Strategy, state: State, batches: Iterator[Any], 
     """From step `start` to the end, with what is due on the way."""
     call = run.settings["steps_per_call"]
     for step in range(start, run.settings["steps"], call):
-        batch, done = next(batches), step + call
+        run.profile.at(step, state)
+        with run.pace.waiting("data"):
+            batch, done = next(batches), step + call
         if step == start:
             with run.screen.busy("compiling"):
                 state, metrics = strategy.step(state, batch)
             jax.block_until_ready(metrics)
             run.pace.restart(done)
         else:
-            state, metrics = strategy.step(state, batch)
-        run.window.add(step + 1, metrics)
+            with run.pace.calling():
+                state, metrics = strategy.step(state, batch)
+        with run.pace.waiting("device"):
+            run.window.add(step + 1, metrics)
         run.screen.advance(done)
         now = due(run.settings, done)
         number = run.stop.agreed(done, now.log)
         if number or now.log or now.save or now.draw:
             _pause(run, state, done, now, number)
+    if run.pace.starved():
+        run.screen.say(run.pace.starved())
     return state
 
 
 def _pause(run: _Run, state: State, done: int, now: Due, number: int) -> None:
     """Between two steps: log, save and draw what is due, and stop after a signal of this number."""
-    run.window.examine()
+    with run.pace.waiting("device"):
+        run.window.examine()
     if now.log or number:
-        rate, means = run.pace.rate(done), run.window.means()
+        (rate, seconds), means = run.pace.measured(done), run.window.means()
         run.screen.report(done, means, rate)
         if run.writer:
-            seconds, speed = run.writer.seconds + run.pace.total, rate * run.examples_per_step
-            run.writer.scalars(done, {"time": seconds, "images_per_second": speed, **means})
+            row = {"time": run.writer.seconds + run.pace.total, "images_per_second": rate * run.examples_per_step}
+            run.writer.scalars(done, {**row, **seconds, **means})
     stopping = number and not now.last
     with run.pace.paused():
         if now.save or number:
-            run.store.save(done, state)
+            run.store.save(done, state, run.window.latest)
         if now.draw and run.draw and not stopping:
             run.draw(state, done)
     if stopping:

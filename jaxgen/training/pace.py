@@ -5,6 +5,8 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+import jax
+
 from jaxgen.core import UserError
 
 
@@ -59,10 +61,17 @@ def due(settings: Mapping[str, Any], done: int) -> Due:
 
 
 class Pace:
-    """Steps per second, not counting compilation, saving and drawing."""
+    """Steps per second, and where the time goes, not counting compilation, saving and drawing.
+
+    Of the seconds between two log points, some went to waiting for a batch ("data") and some to waiting for the devices
+    ("device"); the rest belongs to the host. On a CPU, which computes in the thread that asks, a call of the step is
+    waiting for the device.
+    """
 
     def __init__(self, step: int):
         self._begun = time.monotonic()
+        self._cpu = jax.default_backend() == "cpu"
+        self._all: dict[str, float] = {}
         self.restart(step)
 
     @property
@@ -73,13 +82,38 @@ class Pace:
     def restart(self, step: int) -> None:
         """Measure from here."""
         self._step, self._since, self._idle = step, time.monotonic(), 0.0
+        self._spent = {"data": 0.0, "device": 0.0}
 
-    def rate(self, step: int) -> float:
-        """Steps per second since the last restart or call; 0.0 if no step was measured. Measures from here on."""
-        passed = time.monotonic() - self._since - self._idle
+    def measured(self, step: int) -> tuple[float, dict[str, float]]:
+        """(steps per second, seconds per step by kind) since the last restart or call; (0.0, {}) if there was no step.
+        Measures from here on."""
+        passed, spent = time.monotonic() - self._since - self._idle, self._spent
         made = step - self._step
         self.restart(step)
-        return made / passed if made and passed > 0 else 0.0
+        if not made or passed <= 0:
+            return 0.0, {}
+        spent["host"] = max(passed - sum(spent.values()), 0.0)
+        for name, seconds in spent.items():
+            self._all[name] = self._all.get(name, 0.0) + seconds
+        return made / passed, {f"{name}_seconds": seconds / made for name, seconds in spent.items()}
+
+    def starved(self) -> str:
+        """A sentence for a run whose devices waited for data more than a fifth of the time; "" for others."""
+        share = self._all.get("data", 0.0) / (sum(self._all.values()) or 1.0)
+        if share < 0.2 or sum(self._all.values()) < 10:
+            return ""
+        return f"{share:.0%} of the time went to waiting for data; more data.workers or a smaller data.size may help"
+
+    @contextlib.contextmanager
+    def waiting(self, kind: str) -> Iterator[None]:
+        """Time in here is spent waiting for "data" or "device"."""
+        begun = time.monotonic()
+        yield
+        self._spent[kind] += time.monotonic() - begun
+
+    def calling(self) -> contextlib.AbstractContextManager[None]:
+        """Around a call of the step."""
+        return self.waiting("device") if self._cpu else contextlib.nullcontext()
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:

@@ -15,6 +15,7 @@ from typing import Any
 import jax
 
 from jaxgen.core import UserError
+from jaxgen.training.places import in_bucket, place, reason
 
 RUN = "run.json"
 PACKAGES = ("jaxgen", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
@@ -26,13 +27,16 @@ def write(path: str | Path, content: str | bytes) -> None:
     Raises:
       UserError: the folder cannot be written to.
     """
+    data = content.encode() if isinstance(content, str) else content
+    if in_bucket(path):
+        return _upload(place(path), data)
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(content.encode() if isinstance(content, str) else content)
+                file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
             # mkstemp makes files for the owner alone; a run's records follow the umask like any other file.
@@ -47,9 +51,18 @@ def write(path: str | Path, content: str | bytes) -> None:
         raise UserError(f"Cannot write {path}: {error.strerror or error}. Choose another folder.") from error
 
 
+def _upload(path: Any, data: bytes) -> None:
+    """Objects in a bucket appear whole or not at all."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    except Exception as error:  # each kind of bucket has its own errors
+        raise UserError(f"Cannot write {path}: {reason(error)}. Choose another folder.") from error
+
+
 def read(workdir: str | Path, name: str) -> str | None:
     """The text of a record, or None if the run has none of that name."""
-    path = Path(workdir) / name
+    path = place(workdir) / name
     return path.read_text(encoding="utf-8") if path.is_file() else None
 
 
@@ -75,12 +88,12 @@ def describe(seed: int, step: int) -> dict[str, Any]:
 def start(workdir: str | Path, texts: Mapping[str, str], *, seed: int, step: int) -> None:
     """Write the caller's texts and add this start to `run.json`."""
     for name, text in texts.items():
-        write(Path(workdir) / name, text)
+        write(place(workdir) / name, text)
     try:
         starts = json.loads(read(workdir, RUN) or "[]")
     except json.JSONDecodeError:
         starts = []
-    write(Path(workdir) / RUN, json.dumps([*starts, describe(seed, step)], indent=2) + "\n")
+    write(place(workdir) / RUN, json.dumps([*starts, describe(seed, step)], indent=2) + "\n")
 
 
 def _version(name: str) -> str | None:

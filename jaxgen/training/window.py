@@ -31,6 +31,8 @@ class Window:
         self._last_good = last_good
         self._pending: list[tuple[int, dict[str, jax.Array]]] = []
         self._rows: list[dict[str, np.ndarray]] = []
+        self.latest: dict[str, float] = {}
+        """What `means` returned last."""
 
     def add(self, first: int, metrics: dict[str, jax.Array]) -> None:
         """Metrics, () or [n], of the steps that ended as step `first`, first + 1, ..."""
@@ -59,4 +61,5 @@ class Window:
         """The mean of every metric over the examined steps since the last call; {} if there were none."""
         rows, self._rows = self._rows, []
         names = rows[0] if rows else []
-        return {name: float(np.mean(np.concatenate([row[name] for row in rows]))) for name in names}
+        self.latest = {name: float(np.mean(np.concatenate([row[name] for row in rows]))) for name in names}
+        return self.latest

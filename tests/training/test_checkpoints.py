@@ -157,6 +157,40 @@ def test_another_model_is_named(saved):
         Checkpoints(saved).restore_latest(shapes(narrow))
 
 
+def test_formats(tmp_path):
+    """A checkpoint written in format 1 is read, one of the future is not."""
+    import json
+    import zipfile
+
+    import jaxgen.training.contents as contents
+
+    with zipfile.ZipFile(Path(__file__).parent / "formats" / "1.zip") as kept:
+        kept.extractall(tmp_path / "c")
+    weights = {"w": jnp.arange(6, dtype=jnp.float32).reshape(2, 3), "b": jnp.ones(3, jnp.bfloat16)}
+    wanted = State(
+        step=jnp.int32(7),
+        rng=jax.random.key(5),
+        params={"model": weights},
+        opt={"model": (jnp.int32(7), {"mu": jnp.full((2, 3), 0.5)})},
+        ema={"model": {"ema": {"params": {"w": jnp.full((2, 3), 2.0)}, "stats": {}}}},
+        stats={"model": {}},
+        frozen={},
+        memory={},
+    )
+    step, got = Checkpoints(tmp_path / "c").restore_latest(shapes(wanted))
+    assert step == 7
+    helpers.assert_equal(got, wanted)
+    np.testing.assert_array_equal(Checkpoints(tmp_path / "c").arrays()["params"]["model"]["w"], weights["w"])
+    with Checkpoints(tmp_path / "c") as store:
+        store.save(8, wanted)
+    file = tmp_path / "c" / "8" / "meta" / "metadata"
+    meta = json.loads(file.read_text())
+    assert meta["format"] == contents.FORMAT == 1 + max(contents.MIGRATIONS)
+    file.write_text(json.dumps({**meta, "format": contents.FORMAT + 1}))
+    with pytest.raises(UserError, match=r"step 8 .* has format 3; .* up to 2: update jaxgen"):
+        Checkpoints(tmp_path / "c").restore_latest(shapes(wanted))
+
+
 def test_only_the_newest_are_kept(tmp_path):
     with Checkpoints(tmp_path / "c", keep=2) as store:
         for step in (1, 2, 3, 4):
@@ -193,7 +227,7 @@ def test_weights_that_are_not_finite_are_refused(tmp_path):
         store.save(1, bad)
 
 
-@pytest.mark.parametrize("sizes", [(4, 1), (1, 4)])
+@pytest.mark.parametrize("sizes", [(4, 1), (1, 4), (2, 2), (1, 2, 2)])
 def test_saved_on_four_devices_restored_on_one_and_back(tmp_path, sizes):
     mesh, one = parallel.make_mesh(*sizes), parallel.make_mesh(devices=jax.devices()[:1])
 

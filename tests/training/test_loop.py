@@ -1,5 +1,6 @@
 """The loop: resuming is exact, stopping is clean, trouble is named."""
 
+import gzip
 import json
 import os
 import signal
@@ -140,6 +141,25 @@ def test_a_second_interrupt_stops_at_once():
         assert stop.number == signal.SIGINT
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
+
+
+def test_where_the_time_goes(tmp_path):
+    """Batches that take 20 ms are waited for, and the row says so."""
+    slow = lambda step: (time.sleep(0.02), helpers.batch(step))[1]  # noqa: E731
+    helpers.run(tmp_path, batch_fn=slow, steps=40, log_every=20, checkpoint_every=0)
+    row = training.read_metrics(tmp_path / "metrics.jsonl")[-1]
+    assert row["data_seconds"] == pytest.approx(0.02, rel=0.5)
+    kinds = [row[f"{kind}_seconds"] for kind in ("data", "device", "host")]
+    assert all(seconds >= 0 for seconds in kinds)
+    assert sum(kinds) == pytest.approx(4 / row["images_per_second"], rel=1e-3)
+
+
+def test_a_trace_of_some_steps(tmp_path):
+    helpers.run(tmp_path, steps=12, profile=2, checkpoint_every=0)
+    (trace,) = (tmp_path / "profile").rglob("perfetto_trace.json.gz")
+    events = json.loads(gzip.decompress(trace.read_bytes()))
+    assert "trained" in json.dumps(events)
+    assert list(trace.parent.glob("*.xplane.pb"))
 
 
 def test_it_runs_outside_the_main_thread(straight, tmp_path):

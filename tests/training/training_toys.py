@@ -38,7 +38,7 @@ def strategy(made=None, **options):
     return parallel.jit_strategy(made or method(), parallel.make_mesh(devices=jax.devices()[:1]), **options)
 
 
-def run(workdir, *, made=None, batch_fn=batch, draw=None, records=None, progress=False, **settings):
+def run(workdir, *, made=None, batch_fn=batch, draw=None, records=None, progress=False, profile=0, **settings):
     made = made or method()
     settings = {**SETTINGS, **settings}
     return training.fit(
@@ -52,6 +52,7 @@ def run(workdir, *, made=None, batch_fn=batch, draw=None, records=None, progress
         draw=draw,
         examples_per_step=4,
         progress=progress,
+        profile=profile,
     )
 
 

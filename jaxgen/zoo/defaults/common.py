@@ -76,6 +76,7 @@ def base(data: str = "digits") -> ConfigDict:
                 samples=64,  # images in the grids drawn while training
                 checkpoint_every=500,
                 keep=3,  # newest checkpoints kept
+                keep_best="",  # a logged metric; the checkpoint where it was lowest is kept too
                 init_from="",  # "run:PATH": start from another run's weights; "part:PATH": from those of them that fit
             ),
             mesh=dict(
