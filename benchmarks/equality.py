@@ -137,7 +137,7 @@ def one_process(args) -> None:
 
     coordinator, count, index = args.process
     launch.start(coordinator, int(count), int(index))
-    with launch.together(lambda error: (1, f"{type(error).__name__}: {error}")):
+    with launch.together():
         made = run(
             args.configs[0],
             args.steps,

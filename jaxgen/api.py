@@ -121,10 +121,8 @@ def train(
         return {key: value for key, value in batches(step).items() if value.dtype.kind not in "OUS"}
 
     networks = frozen_networks(config)
-    shapes = {}
-    for key, value in batch(0).items():
-        lead = [k, size] if k > 1 else [size]
-        shapes[key] = [[*lead, *value.shape[len(lead) :]], str(value.dtype)]
+    lead = [k, size] if k > 1 else [size]
+    shapes = {key: [[*lead, *x.shape[len(lead) :]], str(x.dtype)] for key, x in batch(0).items()}
     method_jit = methods.build(config, source.info)
     run = Run(folder, config, source.info, method_jit, state=None)  # type: ignore[arg-type]
     state = training.fit(

@@ -200,7 +200,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         # A run that was asked to stop has saved itself and says with which code to end.
         if not hasattr(error, "exit_code"):
             raise
-        print(f"jaxgen: {error}", file=sys.stderr)
+        if str(error):
+            print(f"jaxgen: {error}", file=sys.stderr)
         return error.exit_code
     return 0
 

@@ -37,7 +37,7 @@ def train(args) -> None:
     from jaxgen.parallel import launch
 
     launch.start(args.coordinator, args.processes, args.process_id, args.join_timeout)
-    with launch.together(_lost):
+    with launch.together():
         _train(args)
 
 
@@ -51,8 +51,9 @@ def _train(args) -> None:
             args.config, args.overrides, workdir=args.workdir, progress=not args.quiet, profile=args.profile
         )
     except training.Interrupted as stopped:
+        # All processes have stopped at the same step; one of them says so.
         if jax.process_index() > 0:
-            sys.exit(stopped.exit_code)
+            stopped.args = ()
         raise
     if jax.process_index() > 0:
         return
@@ -61,26 +62,6 @@ def _train(args) -> None:
     )
     if "sample" in run.tasks:
         print(f"Draw more:  jaxgen sample {run.workdir} -n 64 --out samples.png")
-
-
-LOST = ("gloo", "nccl", "coordination service", "heartbeat", "connection closed by peer", "connection reset by peer")
-"""What errors of a step say when another process is no longer there."""
-
-
-def _lost(error: BaseException) -> tuple[int, str]:
-    """(exit code, sentence) for an error in one of several processes."""
-    import traceback
-
-    if isinstance(error, UserError):
-        return 2, str(error)
-    if isinstance(error, KeyboardInterrupt):
-        return 130, "interrupted"
-    if isinstance(error, SystemExit):
-        return int(error.code or 0), "stopped"
-    if any(sign in str(error).lower() for sign in LOST):
-        return 1, "Another process was lost. Start all again to go on from the newest checkpoint."
-    traceback.print_exception(error)
-    return 1, f"{type(error).__name__}: {error}"
 
 
 def sample(args) -> None:

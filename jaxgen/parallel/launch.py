@@ -6,6 +6,7 @@ says why it stops; a process that jax or the system ends without a word (SIGKILL
 a small process that sees its pipe close and says what to do.
 """
 
+import atexit
 import contextlib
 import json
 import os
@@ -14,7 +15,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+import traceback
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -143,6 +145,7 @@ def _line(error: BaseException) -> str:
 
 # ---- ending together
 
+_joined = False
 _witness: subprocess.Popen | None = None
 _last_words = threading.Lock()
 """Taken by whoever ends this process, and never given back: one sentence each."""
@@ -167,7 +170,9 @@ def name() -> str:
 
 def _watch() -> None:
     """Wait in a thread for another process's failure, and set up the witness of this one."""
-    global _witness
+    global _joined, _witness
+    _joined = True
+    atexit.register(_dismiss)
     known = _distributed()
     last = (
         f"jaxgen: {name()} was ended without a word: it was killed, or another process was lost. Whoever failed first "
@@ -227,22 +232,37 @@ def leave(code: int, sentence: str) -> None:
     _end(code, sentence, tell=jax.distributed.is_initialized())
 
 
-@contextlib.contextmanager
-def together(lost: Callable[[BaseException], tuple[int, str]]) -> Iterator[None]:
-    """What runs within ends in all processes when it fails in one; nothing changes for a process that is alone, or for
-    errors with an `exit_code`, on which all have agreed.
+LOST = ("gloo", "nccl", "coordination service", "heartbeat", "connection closed by peer", "connection reset by peer")
+"""What errors of a step say when another process is no longer there."""
 
-    Args:
-      lost: error -> (exit code, sentence).
+
+def last_words(error: BaseException) -> tuple[int, str]:
+    """(exit code, sentence) for an error in one of several processes; the traceback of an unknown one is shown."""
+    if isinstance(error, UserError):
+        return 2, str(error)
+    if isinstance(error, KeyboardInterrupt):
+        return 130, "interrupted"
+    if isinstance(error, SystemExit):
+        return int(error.code or 0), "stopped"
+    if any(sign in str(error).lower() for sign in LOST):
+        return 1, "Another process was lost. Start all again to go on from the newest checkpoint."
+    traceback.print_exception(error)
+    return 1, f"{type(error).__name__}: {_line(error)}."
+
+
+@contextlib.contextmanager
+def together() -> Iterator[None]:
+    """What runs within, in processes that `start` has joined, ends in all of them when it fails in one.
+
+    It ends at once: what stands around it is not left in order, for a save that waits for a lost process would wait for
+    ever. Errors with `shared` = True, which every process meets at the same step, pass as they are.
     """
     try:
         yield
     except BaseException as error:
-        if not jax.distributed.is_initialized() or hasattr(error, "exit_code"):
+        if not _joined or getattr(error, "shared", False):
             raise
-        leave(*lost(error))
-    finally:
-        _dismiss()
+        leave(*last_words(error))
 
 
 def agree(config: str, workdir: str) -> None:

@@ -8,8 +8,9 @@ are not saved; their fingerprints are, and a restore insists on the same network
 import contextlib
 import errno
 import json
+import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -277,8 +278,7 @@ class Checkpoints:
         for chosen in self.steps()[::-1] if step is None else [step]:
             try:
                 leaves = self._meta(chosen)["leaves"]
-                wanted = {name: contents.on_host(leaves[name]) for name in items if name in leaves}
-                return self._checked(chosen, wanted, leaves)
+                return self._checked(chosen, [name for name in items if name in leaves], leaves, self._on_host)
             except Corrupt as error:
                 problem = str(error)
         raise UserError(problem)
@@ -295,25 +295,43 @@ class Checkpoints:
             contents.same_model(contents.describe(part), meta["leaves"].get(name, {}), name, self.folder)
         contents.same_frozen(abstract.frozen, meta["frozen"])
         placed = {name: jax.tree.map(contents.placed, part) for name, part in wanted.items()}
-        got = self._checked(step, placed, meta["leaves"])
+        got = self._checked(step, list(wanted), meta["leaves"], lambda step, _: self._placed(step, placed))
         parts = {name: got[name] if name in wanted else {} for name in names if name != CLOCK}
         empty = {name: getattr(abstract, name) for name in names if name != CLOCK and name not in wanted}
         clock = got[CLOCK]
         return abstract.replace(**{"opt": {}, **parts, **empty}, step=clock["step"], rng=clock["rng"])
 
-    def _checked(self, step: int, wanted: dict[str, Any], saved: dict[str, Any]) -> dict[str, Any]:
-        """Items of a step, into the given shapes and places, as the fingerprints `saved` with them say."""
-        import orbax.checkpoint as ocp
-
-        args = {name: ocp.args.StandardRestore(part) for name, part in wanted.items()}
+    def _checked(self, step: int, names: Sequence[str], saved: dict[str, Any], read: Callable) -> dict[str, Any]:
+        """Items of a step as `read(step, names)` reads them, if they agree with their fingerprints `saved`."""
         try:
-            got = self._read(step, ocp.args.Composite(**args))
+            got = read(step, names)
         except Exception as error:
             raise Corrupt(f"The checkpoint of step {step} is damaged ({reason(error)}).") from error
-        for name in wanted:
+        for name in names:
             bad = [path for path, row in contents.table(got[name]).items() if row != saved[name][path]]
             if bad:
                 raise Corrupt(f"The checkpoint of step {step} is damaged (the bytes of {name}/{bad[0]} have changed).")
+        return got
+
+    def _on_host(self, step: int, names: Sequence[str]) -> dict[str, Any]:
+        """As numpy arrays in nested dicts, in the structure that the files describe."""
+        import numpy as np
+        import orbax.checkpoint as ocp
+
+        reader, found = ocp.PyTreeCheckpointer(), {}
+        for name in names:
+            folder = self.folder / str(step) / name
+            shapes = reader.metadata(folder).item_metadata.tree
+            how = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), shapes)
+            with quiet():
+                found[name] = reader.restore(folder, restore_args=how)
+        return found
+
+    def _placed(self, step: int, wanted: dict[str, Any]) -> dict[str, Any]:
+        """On the devices that `wanted` names."""
+        import orbax.checkpoint as ocp
+
+        got = self._read(step, ocp.args.Composite(**{n: ocp.args.StandardRestore(part) for n, part in wanted.items()}))
         return {name: got[name] for name in wanted}
 
     def _meta(self, step: int) -> dict[str, Any]:
@@ -327,16 +345,20 @@ class Checkpoints:
         return contents.migrated(meta, f"The checkpoint of step {step} in {self.folder}")
 
     def _read(self, step: int, args: Any) -> Any:
-        import logging
-
-        # orbax logs a traceback for every damaged file; the person reads one sentence instead.
-        logger = logging.getLogger("absl")
-        level = logger.level
-        logger.setLevel(logging.CRITICAL)
-        try:
+        with quiet():
             return self._open().restore(step, args=args)
-        finally:
-            logger.setLevel(level)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """orbax logs a traceback for every damaged file; the person reads one sentence instead."""
+    logger = logging.getLogger("absl")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 class _Newest:

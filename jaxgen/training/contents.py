@@ -4,8 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 
 from jaxgen.core import State, UserError
 from jaxgen.training.fingerprints import fingerprints
@@ -59,18 +57,6 @@ def placed(leaf: Any) -> jax.ShapeDtypeStruct:
     """With a place to go: where the saving run had the leaf may not exist here."""
     place = getattr(leaf, "sharding", None) or jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place)
-
-
-def on_host(rows: dict[str, list]) -> dict[str, Any]:
-    """A nested dict of empty numpy arrays for the leaves of an item whose containers are all dicts."""
-    tree: dict[str, Any] = {}
-    for path, (dtype, shape, *_) in rows.items():
-        *above, last = path.split("/")
-        node = tree
-        for name in above:
-            node = node.setdefault(name, {})
-        node[last] = np.empty(shape, jnp.dtype(dtype))
-    return tree
 
 
 def same_model(here: dict[str, list], saved: dict[str, list], item: str, folder: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import jax
 
 from jaxgen.core import Method, State, UserError
-from jaxgen.parallel import Strategy
+from jaxgen.parallel import Strategy, launch
 from jaxgen.training import records as run_records
 from jaxgen.training.begin import begin
 from jaxgen.training.checkpoints import Checkpoints
@@ -79,7 +79,7 @@ def fit(
     if missing:
         raise UserError(f"The method needs the frozen network {missing[0]!r}; name its file or run in the config.")
     steps, call, leader = settings["steps"], settings["steps_per_call"], jax.process_index() == 0
-    with ExitStack() as stack:
+    with ExitStack() as stack, launch.together():
         folder, best = place(workdir), settings.get("keep_best", "")
         store = stack.enter_context(Checkpoints(folder / "checkpoints", settings["keep"], best))
         screen = stack.enter_context(closing(Screen(steps, examples_per_step, shown=progress and leader)))

@@ -13,6 +13,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class Interrupted(Exception):
     """The run was asked to stop, saved its state and stopped. Start it again to go on from `step`."""
 
+    shared = True
+    """Every process raises it at the same step."""
+
     def __init__(self, step: int, number: int, saved: bool = True):
         self.step, self.signal = step, signal.Signals(number)
         super().__init__(f"Stopped by {self.signal.name} at step {step}; the state is saved, start again to go on.")

@@ -11,6 +11,9 @@ from jaxgen.core import UserError
 class Diverged(UserError):
     """A metric or the weights became infinite or not a number. Carries `step`, `metric` and `last_good`."""
 
+    shared = True
+    """Every process raises it at the same step."""
+
     def __init__(self, step: int, metric: str, last_good: int | None):
         self.step, self.metric, self.last_good = step, metric, last_good
         kept = "there is no checkpoint" if last_good is None else f"the last good checkpoint is of step {last_good}"

@@ -16,6 +16,8 @@ import fault_tools as tools
 
 NAME = "diffusion/ddpm_digits:smoke"
 EVERY = ["train.checkpoint_every=2", "train.sample_every=0", "train.log_every=50", "train.samples=2"]
+# So that neither the length of a run nor rounding decides where weights without a gradient go.
+EVERY += ["optim.schedule=constant", "optim.eps=1e-3"]
 FSDP = ["mesh.fsdp=2", "mesh.small=64"]
 
 
@@ -51,7 +53,7 @@ def test_two_processes_lose_one_stop_and_go_on_as_one(tmp_path):
         tools.end(children)
     said = (tmp_path / "0.log").read_text()
     assert code == 1, said
-    assert lost < 20, said
+    assert lost < 60, said
     assert "Another process was lost. Start all again to go on from the newest checkpoint." in said
 
     before = tools.saved(run)
@@ -66,7 +68,7 @@ def test_two_processes_lose_one_stop_and_go_on_as_one(tmp_path):
         tools.end(children)
     said = [(tmp_path / f"{i}.log").read_text() for i in range(2)]
     assert codes == [0, 0], said
-    assert stopped < 20, said
+    assert stopped < 60, said
     last = tools.saved(run)[-1]
     assert said[0].count(f"Stopped by SIGTERM at step {last}; the state is saved") == 1
     assert "Stopped by" not in said[1]

@@ -69,8 +69,32 @@ def test_a_process_that_is_alone_is_left_alone(monkeypatch):
     launch.start()
     launch.start(processes=1)
     launch.agree("a config", "a folder")
-    with pytest.raises(KeyError), launch.together(lambda error: pytest.fail("it told others")):
+    monkeypatch.setattr(launch, "leave", lambda code, sentence: pytest.fail("it told others"))
+    with pytest.raises(KeyError), launch.together():
         raise KeyError
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "says"),
+    [
+        (UserError("No such file."), 2, "No such file."),
+        (ValueError("UNKNOWN: Gloo all-reduce failed: Connection closed by peer"), 1, "Another process was lost."),
+        (KeyError("x"), 1, "KeyError: 'x'."),
+        (KeyboardInterrupt(), 130, "interrupted"),
+    ],
+)
+def test_last_words(monkeypatch, error, code, says):
+    """In joined processes an error ends all at once; one that all of them meet passes."""
+    left = []
+    monkeypatch.setattr(launch, "_joined", True)
+    monkeypatch.setattr(launch, "leave", lambda *words: left.append(words))
+    with launch.together():
+        raise error
+    assert left[0][0] == code
+    assert left[0][1].startswith(says)
+    error.shared = True
+    with pytest.raises(type(error)), launch.together():
+        raise error
 
 
 def test_what_jax_cannot_join_is_one_sentence(monkeypatch):
