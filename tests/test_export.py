@@ -68,18 +68,6 @@ def test_bad_input(gan, tmp_path, fails):
     fails("export", run, "--batch", "-1", says="--batch")
     fails("export", run, "train.steps=3", says="sampler.")
 
-    def fails(*argv, says):
-        assert cli.main(["export", *map(str, argv)]) == 2
-        err = capsys.readouterr().err
-        assert err.count("\n") == 1
-        assert says in err
-
-    fails(tmp_path, says="not a run")
-    fails(run, "--task", "reconstruct", says="it has interpolate, sample")
-    fails(run, "--platforms", "abacus", says="abacus")
-    fails(run, "--batch", "-1", says="--batch")
-    fails(run, "train.steps=3", says="sampler.")
-
 
 def test_weights_alone(gan, tmp_path):
     """Every weight of every player by name, and the config; no program."""
