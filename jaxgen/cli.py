@@ -1,4 +1,4 @@
-"""The command line: train, sample, run, evaluate, compare, export, benchmark, zoo, config, data.
+"""The command line: train, sample, run, evaluate, compare, export, benchmark, plan, zoo, config, data.
 
 What they do stands in `commands`.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 from jaxgen import __version__, commands
 from jaxgen.benchmark import command as benchmark
 from jaxgen.errors import UserError
+from jaxgen.plan import command as plan
 
 
 def parser() -> argparse.ArgumentParser:
@@ -29,6 +30,8 @@ def parser() -> argparse.ArgumentParser:
         add(group)
     help = "Time compilation, start and steady speed of configs with fresh weights, and what they compute."
     benchmark.arguments(_command(group, "benchmark", benchmark.run, help))
+    help = "Say whether a config fits a TPU slice that is not at hand, and how fast it could be there."
+    plan.arguments(_command(group, "plan", plan.run, help))
     return top
 
 

@@ -30,6 +30,7 @@ FLOORS = {
     "export": 8,
     "benchmark": 8,
     "api": 9,
+    "plan": 9,
     "commands": 10,
     "cli": 11,
 }

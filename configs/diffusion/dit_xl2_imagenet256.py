@@ -2,7 +2,7 @@
 
 The autoencoder is the one of latent diffusion with 8x8 pixels per latent (`AutoencoderKL`, 4 channels), read from a
 local .safetensors file with diffusers' names. The paper also learns the sampler's variances; here they are fixed. Its
-400,000 steps are those of the paper's comparison; the best figure took 7 million.
+400,000 steps are those of the paper's comparison; the best figure took 7 million. `jaxgen plan` says what fits where.
 
 Paper: Peebles & Xie 2023, Scalable Diffusion Models with Transformers
 Parameters: 674,816,272

@@ -1,0 +1,113 @@
+"""Reading a compiled program's text: which collectives it runs, how often, and over how many chips."""
+
+import math
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+WIDTHS = {"pred": 1, "s8": 1, "u8": 1, "s16": 2, "u16": 2, "f16": 2, "bf16": 2, "s64": 8, "u64": 8, "f64": 8, "c64": 8}
+COLLECTIVES = ("all-reduce", "all-gather", "reduce-scatter", "all-to-all", "collective-permute")
+COMPUTATION = re.compile(r"^(ENTRY )?%?([\w.\-]+) \(.*\{\s*$")
+INSTRUCTION = re.compile(r"^\s+(?:ROOT )?%?[\w.\-]+ = (.*?) ([a-z][\w\-]*)\(")
+CALLED = re.compile(
+    r"(?:body|to_apply|calls|condition|branch_computations|called_computations)=\{?([^,}]*(?:, ?%[^,}]*)*)"
+)
+TURNS = re.compile(r"known_trip_count[\"':{]+n[\"':]+(\d+)")
+ARRAY = re.compile(r"([a-z]+\d*(?:e\d+m\d+\w*)?)\[([\d,]*)\]")
+
+
+class Collective(NamedTuple):
+    """One collective of a program."""
+
+    kind: str
+    bytes: int
+    """Of its result, on one chip."""
+    group: int
+    """Chips that take part."""
+    turns: int
+    """How often a step runs it."""
+
+    @property
+    def sent(self) -> float:
+        """Bytes that a chip sends, by rings."""
+        n = self.group
+        share = {"all-reduce": 2 * (n - 1) / n, "all-gather": (n - 1) / n, "reduce-scatter": n - 1.0}
+        return self.turns * self.bytes * (share.get(self.kind, 1.0) if n > 1 else 0.0)
+
+
+def size(text: str) -> int:
+    """Bytes of a type, such as "(f32[8,4]{1,0}, bf16[2])"."""
+    total = 0
+    for name, dims in ARRAY.findall(text):
+        width = WIDTHS.get(name, 1 if name.startswith("f8") else 4)
+        total += width * math.prod(int(dim) for dim in dims.split(",") if dim)
+    return total
+
+
+def computations(text: str) -> tuple[dict[str, list[str]], str]:
+    """(name -> lines of instructions, name of the entry)."""
+    found: dict[str, list[str]] = {}
+    entry, current = "", ""
+    for line in text.splitlines():
+        head = COMPUTATION.match(line)
+        if head and not line.startswith(" "):
+            current = head[2]
+            found[current] = []
+            entry = current if head[1] else entry
+        elif current and INSTRUCTION.match(line):
+            found[current].append(line)
+    return found, entry
+
+
+def _group(line: str, chips: int) -> int:
+    """Size of the groups of a collective."""
+    iota = re.search(r"replica_groups=\[(\d+),(\d+)\]", line)
+    if iota:
+        return int(iota[2])
+    listed = re.search(r"replica_groups=\{\{([\d,]+)\}", line)
+    return len(listed[1].split(",")) if listed else chips
+
+
+def collectives(text: str, chips: int) -> Iterator[Collective]:
+    """Every collective that a program runs, loops included.
+
+    Args:
+      chips: how many run the program.
+    """
+    found, entry = computations(text)
+    yield from _within(found, entry, 1, chips)
+
+
+def _within(found: dict[str, list[str]], name: str, turns: int, chips: int) -> Iterator[Collective]:
+    for line in found.get(name, ()):
+        match = INSTRUCTION.match(line)
+        if not match:
+            continue
+        result, opcode = match[1], match[2]
+        kind = opcode.removesuffix("-start")
+        if kind in COLLECTIVES:
+            group = _group(line, chips)
+            yield _scattered(name, kind, _result(result, kind, opcode), group, turns)
+            continue
+        again = TURNS.search(line) if opcode == "while" else None
+        for listed in CALLED.findall(line):
+            for inner in re.findall(r"[\w.\-]+", listed):
+                if inner in found and opcode != "reduce":
+                    yield from _within(found, inner, turns * (int(again[1]) if again else 1), chips)
+
+
+def _result(text: str, kind: str, opcode: str) -> int:
+    """Bytes of a collective's result. What starts an asynchronous one returns its operands too."""
+    if not opcode.endswith("-start"):
+        return size(text)
+    arrays = [size(f"{name}[{dims}]") for name, dims in ARRAY.findall(text)]
+    if kind == "all-reduce":
+        return sum(arrays)
+    return max(arrays) if kind in ("all-gather", "collective-permute") else min(x for x in arrays if x > 8)
+
+
+def _scattered(name: str, kind: str, result: int, group: int, turns: int) -> Collective:
+    """TPU compilers write a reduce-scatter as an all-reduce within a fusion that keeps a slice."""
+    if kind == "all-reduce" and "all-reduce-scatter" in name:
+        return Collective("reduce-scatter", math.ceil(result / group), group, turns)
+    return Collective(kind, result, group, turns)
