@@ -158,4 +158,4 @@ def glow(batch: int) -> Pair:
     def ours(params, z):
         return net.apply(params, fixed, z, {}, method="inverse")[0]
 
-    return Pair(ours, params, _Draw(peer, latent_shapes(image, levels)), lambda net, z: net(z), (np.asarray(z),), 1e-3)
+    return Pair(ours, params, _Draw(peer, latent_shapes(image, levels)), lambda net, z: net(z), (np.array(z),), 1e-3)

@@ -53,7 +53,8 @@ def run(args: argparse.Namespace) -> None:
         "topology": topology.name,
     }
     request |= {"topology": topology.name, "chips": topology.chips, "task": "", "count": 0}
-    step = {} if args.quick else compiling.compile(request, args.limit, fresh=args.fresh, tell=_tell)
+    how: dict[str, Any] = dict(fresh=args.fresh, tell=_tell, tick=1.0 if sys.stderr.isatty() else 30.0)
+    step = {} if args.quick else compiling.compile(request, args.limit, **how)
     report: dict[str, Any] = {"config": args.config, "overrides": list(args.overrides), "command": sys.argv}
     report |= {"versions": {name: compiling.version(name) for name in ("jax", "libtpu")}}
     report["train"] = estimate.report(found, topology, step.get("facts")) | _compilation(step)
@@ -67,7 +68,7 @@ def run(args: argparse.Namespace) -> None:
     if task:
         count = -(-(args.batch or topology.chips) // topology.chips) * topology.chips
         again = request | {"task": task, "count": count}
-        told = compiling.compile(again, args.limit, fresh=args.fresh, tell=_tell)
+        told = compiling.compile(again, args.limit, **how)
         report["task"] = {"name": task, "images_per_call": count, **told.get("facts", {})} | _compilation(told)
     _tell("")
     write(args.out, json.dumps(report, indent=1) + "\n")

@@ -16,9 +16,6 @@ from typing import Any
 
 from jaxgen.core import UserError
 
-TICK = 5.0
-"""Seconds between two lines of progress."""
-
 
 def cache_folder() -> Path:
     return Path(os.environ.get("JAXGEN_CACHE", str(Path.home() / ".cache" / "jaxgen"))) / "plan"
@@ -59,7 +56,12 @@ def environment(topology: str, chips: int) -> dict[str, str]:
 
 
 def compile(
-    request: dict[str, Any], limit: float, *, fresh: bool = False, tell: Callable[[str], None] = lambda line: None
+    request: dict[str, Any],
+    limit: float,
+    *,
+    fresh: bool = False,
+    tell: Callable[[str], None] = lambda line: None,
+    tick: float = 30.0,
 ) -> dict[str, Any]:
     """What the worker found: {"facts", "compile_seconds", "cached"}, or {"full": reason} where the program needs more
     memory than a chip has, or {"late": seconds} when the limit was reached.
@@ -68,7 +70,7 @@ def compile(
       request: what `worker` reads.
       limit: seconds.
       fresh: compile again what the cache holds.
-      tell: is given lines of progress.
+      tell: is given a line of progress every `tick` seconds.
 
     Raises:
       UserError: the worker refused or died; its last words are quoted.
@@ -79,7 +81,7 @@ def compile(
             return {**json.loads(place.read_text()), "cached": True}
         except ValueError:
             place.unlink(missing_ok=True)
-    found = _ask(request, limit, tell)
+    found = _ask(request, limit, tell, tick)
     if "facts" in found or "full" in found:
         place.parent.mkdir(parents=True, exist_ok=True)
         part = place.with_suffix(f".{os.getpid()}")
@@ -88,7 +90,7 @@ def compile(
     return {**found, "cached": False}
 
 
-def _ask(request: dict[str, Any], limit: float, tell: Callable[[str], None]) -> dict[str, Any]:
+def _ask(request: dict[str, Any], limit: float, tell: Callable[[str], None], tick: float) -> dict[str, Any]:
     what = request["task"] or "training step"
     begun = time.monotonic()
     worker = subprocess.Popen(
@@ -124,7 +126,7 @@ def _ask(request: dict[str, Any], limit: float, tell: Callable[[str], None]) -> 
             phase = "compiling" if "lowered" in heard else "tracing"
             tell(f"{phase} the {what} for {request['topology']}: {passed:.0f} s of at most {limit:.0f}")
             try:
-                worker.wait(min(TICK, max(limit - passed, 0.01)))
+                worker.wait(min(tick, max(limit - passed, 0.01)))
             except subprocess.TimeoutExpired:
                 continue
     finally:

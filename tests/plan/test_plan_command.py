@@ -6,6 +6,7 @@ import json
 import pytest
 
 from jaxgen.cli import main
+from jaxgen.core import UserError
 from jaxgen.plan import compiling
 from jaxgen.zoo import configs
 
@@ -107,3 +108,12 @@ def test_every_family_compiles_for_a_tpu(name, tmp_path):
     assert found["train"]["source"] == "compiled"
     assert found["train"]["fits"]
     assert found["train"]["memory_per_chip"]["activations"] >= 0
+
+
+def test_what_a_worker_says_or_does_not_say():
+    full = compiling._answer({"lowered": {}, "full": {"reason": "Used 2.0G of 1.0G hbm"}}, [], "step", 0)
+    assert full == {"full": "Used 2.0G of 1.0G hbm", "used": 2.0 * 2**30}
+    with pytest.raises(UserError, match="ended without an answer: Killed by somebody"):
+        compiling._answer({"lowered": {}}, ["a line\n", "Killed by somebody\n", "\n"], "step", -9)
+    with pytest.raises(UserError, match=r"^as it said$"):
+        compiling._answer({"refused": {"reason": "as it said"}}, [], "step", 0)
