@@ -89,11 +89,25 @@ def _within(found: dict[str, list[str]], name: str, turns: int, chips: int) -> I
             group = _group(line, chips)
             yield _scattered(name, kind, _result(result, kind, opcode), group, turns)
             continue
-        again = TURNS.search(line) if opcode == "while" else None
+        again = _turns(found, line) if opcode == "while" else 1
         for listed in CALLED.findall(line):
             for inner in re.findall(r"[\w.\-]+", listed):
                 if inner in found and opcode != "reduce":
-                    yield from _within(found, inner, turns * (int(again[1]) if again else 1), chips)
+                    yield from _within(found, inner, turns * again, chips)
+
+
+def _turns(found: dict[str, list[str]], line: str) -> int:
+    """How often a loop turns: as annotated, or up to the largest constant that its condition compares with."""
+    noted = TURNS.search(line)
+    if noted:
+        return int(noted[1])
+    condition = re.search(r"condition=%?([\w.\-]+)", line)
+    limits, ahead = [1], [condition[1]] if condition else []
+    while ahead:
+        for inner in found.get(ahead.pop(), ()):
+            limits += [int(number) for number in re.findall(r"[su](?:32|64)\[\][^ ]* constant\((\d+)\)", inner)]
+            ahead += [name for listed in CALLED.findall(inner) for name in re.findall(r"[\w.\-]+", listed)]
+    return max(limits)
 
 
 def _result(text: str, kind: str, opcode: str) -> int:

@@ -59,6 +59,18 @@ def test_what_a_program_sends_by_hand():
     assert found["collective-permute", 8].sent == 64
 
 
+def test_a_loop_without_annotation_turns_as_far_as_its_condition_compares():
+    plain = TEXT.replace(', backend_config={"known_trip_count":{"n":"7"}}', "")
+    assert plain != TEXT
+    limited = plain.replace("  %state.1 =", "  %m = s32[]{:T(128)} constant(28)\n  %state.1 =")
+    gathers = [one for one in hlo.collectives(limited, 8) if one.group == 4]
+    assert [one.turns for one in gathers] == [28]
+    fused = plain.replace("compare(%n, %m), direction=LT", "fusion(%n), kind=kLoop, calls=%less.5")
+    fused = fused.replace("ENTRY", "%less.5 (n: s32[]) -> pred[] {\n  %k = s32[] constant(5)\n}\n\nENTRY")
+    assert [one.turns for one in hlo.collectives(fused, 8) if one.group == 4] == [5]
+    assert [one.turns for one in hlo.collectives(plain, 8) if one.group == 4] == [1]
+
+
 @pytest.mark.parametrize(
     ("text", "bytes"), [("f32[]", 4), ("(bf16[2,3]{1,0}, s32[5])", 32), ("pred[7]", 7), ("f8e4m3fn[3]", 3), ("()", 0)]
 )
