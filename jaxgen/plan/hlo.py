@@ -60,10 +60,15 @@ def computations(text: str) -> tuple[dict[str, list[str]], str]:
 
 
 def _group(line: str, chips: int) -> int:
-    """Size of the groups of a collective."""
+    """Size of the groups of a collective: listed, as [groups,size]<=..., or as axes of a mesh."""
     iota = re.search(r"replica_groups=\[(\d+),(\d+)\]", line)
     if iota:
         return int(iota[2])
+    named = re.search(r"replica_groups=mesh\[([^\]]*)\].*?\{('[^}]*)\}", line)
+    if named:
+        sizes = dict(re.findall(r"'([\w.\-]+)'=(\d+)", named[1]))
+        axes = re.findall(r"'([\w.\-]+)'(?::\(\d+\)(\d+))?", named[2])
+        return math.prod(int(part or sizes[axis]) for axis, part in axes)
     listed = re.search(r"replica_groups=\{\{([\d,]+)\}", line)
     return len(listed[1].split(",")) if listed else chips
 
@@ -71,29 +76,40 @@ def _group(line: str, chips: int) -> int:
 def collectives(text: str, chips: int) -> Iterator[Collective]:
     """Every collective that a program runs, loops included.
 
+    A collective that runs beside several fusions stands in each of them, under one channel: it counts once.
+
     Args:
       chips: how many run the program.
     """
     found, entry = computations(text)
-    yield from _within(found, entry, 1, chips)
+    seen: set[tuple[str, str]] = set()
+    for body, name, line, turns in _within(found, entry, entry, 1):
+        channel = re.search(r"channel_id=(\d+)", line)
+        if channel:
+            if (body, channel[1]) in seen:
+                continue
+            seen.add((body, channel[1]))
+        match = INSTRUCTION.match(line)
+        assert match is not None
+        kind = match[2].removesuffix("-start")
+        yield _scattered(name, kind, _result(match[1], kind, match[2]), _group(line, chips), turns)
 
 
-def _within(found: dict[str, list[str]], name: str, turns: int, chips: int) -> Iterator[Collective]:
+def _within(found: dict[str, list[str]], name: str, body: str, turns: int) -> Iterator[tuple[str, str, str, int]]:
+    """(body of a loop or the entry, computation, line, turns) of every collective at or below a computation."""
     for line in found.get(name, ()):
         match = INSTRUCTION.match(line)
-        if not match:
+        if not match or match[2] == "reduce":
             continue
-        result, opcode = match[1], match[2]
-        kind = opcode.removesuffix("-start")
-        if kind in COLLECTIVES:
-            group = _group(line, chips)
-            yield _scattered(name, kind, _result(result, kind, opcode), group, turns)
+        opcode = match[2]
+        if opcode.removesuffix("-start") in COLLECTIVES:
+            yield body, name, line, turns
             continue
         again = _turns(found, line) if opcode == "while" else 1
         for listed in CALLED.findall(line):
             for inner in re.findall(r"[\w.\-]+", listed):
-                if inner in found and opcode != "reduce":
-                    yield from _within(found, inner, turns * again, chips)
+                if inner in found:
+                    yield from _within(found, inner, inner if opcode == "while" else body, turns * again)
 
 
 def _turns(found: dict[str, list[str]], line: str) -> int:

@@ -72,6 +72,33 @@ def test_a_loop_without_annotation_turns_as_far_as_its_condition_compares():
 
 
 @pytest.mark.parametrize(
+    ("groups", "size"),
+    [
+        ("{{0,1},{2,3}}", 2),
+        ("[4,2]<=[8]", 2),
+        ("mesh['a'=2,'b'=1,'c'=4] {'c'}", 4),
+        ("mesh['a'=2,'b'=4], device_ids=([2,4]T(1,0)) {'a','b'}", 8),
+        ("mesh['a'=8] {'a':(2)4}", 4),
+        ("{}", 8),
+    ],
+)
+def test_groups_as_compilers_write_them(groups, size):
+    line = f"  %r = f32[4]{{0}} all-reduce(%x), channel_id=1, replica_groups={groups}, to_apply=%add"
+    (one,) = hlo.collectives(f"ENTRY %main (x: f32[4]) -> f32[4] {{\n{line}\n}}\n", 8)
+    assert one.group == size
+
+
+def test_a_collective_beside_several_fusions_counts_once():
+    gather = "all-gather(%p), channel_id={}, replica_groups=[2,4]<=[8], dimensions={{0}}"
+    parts = [
+        f"%part.{i} (p: f32[2]) -> f32[8] {{\n  %g = f32[8]{{0}} {gather.format(c)}\n}}\n" for i, c in enumerate("557")
+    ]
+    calls = "\n".join(f"  %f.{i} = f32[8]{{0}} fusion(%x), kind=kCustom, calls=%part.{i}" for i in range(3))
+    text = "\n".join(parts) + f"\nENTRY %main (x: f32[2]) -> f32[8] {{\n{calls}\n}}\n"
+    assert [one.bytes for one in hlo.collectives(text, 8)] == [32, 32]
+
+
+@pytest.mark.parametrize(
     ("text", "bytes"), [("f32[]", 4), ("(bf16[2,3]{1,0}, s32[5])", 32), ("pred[7]", 7), ("f8e4m3fn[3]", 3), ("()", 0)]
 )
 def test_sizes_of_types(text, bytes):
