@@ -94,6 +94,7 @@ def report(found: Shapes, topology: Topology, compiled: dict[str, Any] | None = 
         "source": source,
         "fits": total <= room if room else None,
         "memory_per_chip": kinds,
+        "activations_by_shapes": found.memory["activations"],
         "memory_total": total,
         "memory_of_chip": chip.memory or None,
         "flops_per_chip": found.flops,
