@@ -53,8 +53,8 @@ def shapes(config: ConfigDict, info: Any, leaves: Leaves, chips: int) -> Shapes:
     local = subject.subject(config, info, leaves, share)
     local_state = subject.state(local)
     cut = {leaf.shape: memory.parts(leaf) for leaf in jax.tree.leaves(state.params) if memory.parts(leaf) > 1}
-    used = traffic.use(local.method.step, local_state, local.batch, cut=cut)
-    cost = counting.count(local.method.step, local_state, local.batch)
+    used = traffic.use(subject.step(local), local_state, local.batch, cut=cut)
+    cost = counting.count(subject.step(local), local_state, local.batch)
     rest = chips // subject.batch_parts(mesh.shape)
     return Shapes(
         memory={**memory.by_kind(state, batch), "activations": used.peak},

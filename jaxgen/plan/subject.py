@@ -1,7 +1,7 @@
 """What is planned: a config as a method with the shapes that it is fed, whether or not its data are at hand."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -10,10 +10,10 @@ from jax.sharding import AbstractMesh, AxisType, NamedSharding, PartitionSpec
 from ml_collections import ConfigDict
 
 from jaxgen import data, parallel
-from jaxgen.core import Method, State, UserError
+from jaxgen.core import Method, State, UserError, remat
 from jaxgen.data import Info
-from jaxgen.parallel import mesh as meshes
-from jaxgen.parallel.mesh import BATCH
+from jaxgen.parallel import rules
+from jaxgen.parallel.mesh import AXES, BATCH
 from jaxgen.zoo import configs, frozen, methods
 
 KNOWN = {
@@ -24,7 +24,6 @@ KNOWN = {
     "celeb_a": (218, 178, 3, 0),
     "mnist": (28, 28, 1, 10),
 }
-AXES: tuple[str, ...] = getattr(meshes, "AXES", BATCH)
 Leaves = dict[str, tuple[tuple[int, ...], str]]
 """Name of a leaf of a batch -> (shape of one example, dtype)."""
 
@@ -114,6 +113,16 @@ def state(chosen: Subject) -> State:
     return jax.eval_shape(chosen.method.init, rng, chosen.batch, chosen.frozen)
 
 
+def step(chosen: Subject) -> Callable[[State, Any], tuple[State, Any]]:
+    """The step under the config's policy of rematerialisation."""
+
+    def kept(state, batch):
+        with remat(chosen.config.train.get("remat", "none")):
+            return chosen.method.step(state, batch)
+
+    return kept
+
+
 def abstract_mesh(config: ConfigDict, chips: int) -> AbstractMesh:
     """The mesh of `config.mesh` over so many chips, without devices.
 
@@ -155,7 +164,9 @@ def batch_parts(sizes) -> int:
 def placed(chosen: Subject, mesh: Any) -> tuple[State, dict[str, jax.ShapeDtypeStruct]]:
     """(state, batch) as shapes with their places on a mesh, which may be abstract."""
     shapes = state(chosen)
-    places = parallel.shardings(shapes, mesh, per_example=chosen.method.per_example_state)
+    section = chosen.config.mesh
+    table, small = rules.parse(section.get("rules", ())), section.get("small", rules.SMALL)
+    places = parallel.shardings(shapes, mesh, table, per_example=chosen.method.per_example_state, small=small)
     lead = (None,) if chosen.method.batches_per_step > 1 else ()
     spread = NamedSharding(mesh, PartitionSpec(*lead, BATCH))
     fed = {key: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=spread) for key, x in chosen.batch.items()}

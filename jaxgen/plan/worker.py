@@ -38,7 +38,7 @@ def lower_step(chosen: Any, mesh: Any) -> Any:
     frozen, kept = state.frozen, state.replace(frozen={})
 
     def trained(kept, frozen, batch):
-        new, metrics = chosen.method.step(kept.replace(frozen=frozen), batch)
+        new, metrics = subject.step(chosen)(kept.replace(frozen=frozen), batch)
         return new.replace(frozen={}), metrics
 
     places = jax.tree.map(lambda leaf: leaf.sharding, kept), NamedSharding(mesh, PartitionSpec())
@@ -95,17 +95,16 @@ def facts(compiled: Any, chips: int) -> dict[str, Any]:
 
 def run(say: Callable[..., None], asked: dict[str, Any]) -> None:
     """Lower and compile; say "lowered", then "done" with `facts`."""
-    from jaxgen import parallel
     from jaxgen.data import Info
     from jaxgen.plan import subject
     from jaxgen.zoo import configs
+    from jaxgen.zoo import devices as pod
 
     config = configs.from_json(asked["config"])
     info = Info.from_dict(asked["info"])
     leaves = {key: (tuple(shape), dtype) for key, (shape, dtype) in asked["leaves"].items()}
-    sizes = subject.mesh_sizes(config, asked["chips"])
     chosen = subject.subject(config, info, leaves)
-    mesh = parallel.make_mesh(**sizes, devices=devices(asked["topology"], asked["chips"]))
+    mesh = pod.mesh(config, devices(asked["topology"], asked["chips"]))
     if asked["task"]:
         lowered = lower_task(chosen, mesh, asked["task"], asked["count"])
     else:

@@ -110,13 +110,14 @@ def test_values_cut_like_weights_count_less():
     assert whole.moved - half.moved >= 2 * F32 * 64
 
 
-def test_rematerialised_blocks_keep_less(digits):
+@pytest.mark.parametrize(("section", "policy"), [("net", "full"), ("train", "weights")])
+def test_rematerialisation_keeps_less(digits, section, policy):
     def kept(policy):
         config = configs.load("diffusion/dit_digits")
-        config.net.remat = policy
+        config[section].remat = policy
         return estimate.shapes(config, digits[1], digits[2], 1).memory["activations"]
 
-    assert kept("full") < kept("none")
+    assert kept(policy) < kept("none")
 
 
 def test_a_report_adds_up_and_says_what_would_fit(digits):
