@@ -3,8 +3,9 @@
 (1)  a leaf of the state takes its bytes, divided by the mesh axes that cut it
 (2)  least traffic of a step, per chip, by rings of n chips sending P bytes each of which n chips need or sum:
          gather (n - 1) / n P,   reduce-scatter (n - 1) / n P,   all-reduce 2 (n - 1) / n P
-     a weight that f chips cut and d chips copy is gathered once (in the dtype of products), its gradient scattered over
-     f and the rest reduced over d; one that nobody cuts has its gradient reduced over all chips that share the batch
+     a weight that f chips cut and d chips copy is gathered once, its gradient scattered over f, the rest reduced over
+     d; one that nobody cuts has its gradient reduced over all chips that share the batch. Both in the dtype of
+     products, in which weights are read and gradients are born
 """
 
 import math
@@ -65,8 +66,8 @@ def least_traffic(params: Any, compute: int) -> dict[str, float]:
         chips = batch_parts(leaf.sharding.mesh.shape)
         cut = math.gcd(parts(leaf), leaf.sharding.mesh.shape[FSDP])
         scalars = leaf.size * cut / parts(leaf)
-        copies, size = chips // cut, scalars * itemsize(leaf)
-        found["all-gather"] += (cut - 1) / cut * scalars * min(compute, itemsize(leaf))
+        copies, size = chips // cut, scalars * min(compute, itemsize(leaf))
+        found["all-gather"] += (cut - 1) / cut * size
         found["reduce-scatter"] += (cut - 1) / cut * size
         found["all-reduce"] += 2 * (copies - 1) / copies * size / cut
     return found

@@ -69,12 +69,12 @@ def leaf(shape, mesh, *spec):
 def test_least_traffic_by_hand(digits):
     alone, pair, eight = (subject.abstract_mesh(digits[0], n) for n in (2, 4, 8))
     copied = memory.least_traffic({"w": leaf((32, 8), eight)}, 2)
-    assert copied == {"all-gather": 0, "reduce-scatter": 0, "all-reduce": 2 * 7 / 8 * 256 * F32}
+    assert copied == {"all-gather": 0, "reduce-scatter": 0, "all-reduce": 2 * 7 / 8 * 256 * 2}
     cut = memory.least_traffic({"w": leaf((32, 8), eight, "fsdp")}, 2)
     assert cut == {
         "all-gather": 1 / 2 * 256 * 2,
-        "reduce-scatter": 1 / 2 * 256 * F32,
-        "all-reduce": 2 * 3 / 4 * 128 * F32,
+        "reduce-scatter": 1 / 2 * 256 * 2,
+        "all-reduce": 2 * 3 / 4 * 128 * 2,
     }
     assert memory.least_traffic({"w": leaf((32, 8), pair)}, 4)["all-reduce"] == 2 * 3 / 4 * 256 * F32
     assert memory.least_traffic({"w": leaf((32, 8), alone, "fsdp")}, 4)["all-reduce"] == 0
