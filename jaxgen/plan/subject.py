@@ -148,7 +148,7 @@ def mesh_sizes(config: ConfigDict, chips: int) -> dict[str, int]:
     fixed = math.prod(size for size in asked.values() if size != -1)
     sizes = {axis: chips // max(fixed, 1) if size == -1 else size for axis, size in asked.items()}
     if min(sizes.values()) < 1 or math.prod(sizes.values()) != chips:
-        told = " times ".join(f"{axis} = {size}" for axis, size in asked.items())
+        told = " times ".join(f"{axis} = {size}" for axis, size in asked.items() if axis in BATCH or size != 1)
         raise UserError(f"A mesh of {told} does not fit {chips} chips; their product must be {chips}.")
     return sizes
 
