@@ -4,8 +4,8 @@ Paper: Zhu et al. 2017, https://arxiv.org/abs/1703.10593
 Parameters: 762,120
 Command: jaxgen train translation/cyclegan_emoji
 Hardware: 2 CPU cores
-Time: not measured yet
-Score: not measured yet
+Time: 127 minutes beside other jobs, 53 minutes of CPU time (Intel Xeon 2.5 GHz)
+Score: mean absolute error 43.04 grey levels, SSIM 0.271 on held-out pairs (the input itself: 45.19, 0.249)
 
 Data: noto-emoji-64.zip (Google, Apache-2.0) and fxemoji-64.zip (Mozilla, CC BY 4.0) below $JAXGEN_DATA; 1,316 and 720
 images to learn from, and 114 pairs held out, whose true translations are known.
