@@ -14,11 +14,11 @@ import jax
 from ml_collections import ConfigDict
 
 from jaxgen.benchmark import counting
-from jaxgen.core import UserError
+from jaxgen.core import State, UserError
 from jaxgen.parallel.mesh import FSDP
 from jaxgen.plan import memory, subject, traffic
 from jaxgen.plan.chips import Topology
-from jaxgen.plan.subject import Leaves
+from jaxgen.plan.subject import Leaves, Subject
 
 RESERVED = 0.03
 """Share of a chip's memory that programs and runtime take."""
@@ -50,8 +50,7 @@ def shapes(config: ConfigDict, info: Any, leaves: Leaves, chips: int) -> Shapes:
     whole = subject.subject(config, info, leaves)
     state, batch = subject.placed(whole, mesh)
     share = max(config.train.batch_size // subject.batch_parts(mesh.shape), config.train.micro)
-    local = subject.subject(config, info, leaves, share)
-    local_state = subject.state(local)
+    local, local_state = _local(whole, share)
     cut = {leaf.shape: memory.parts(leaf) for leaf in jax.tree.leaves(state.params) if memory.parts(leaf) > 1}
     used = traffic.use(subject.step(local), local_state, local.batch, cut=cut)
     cost = counting.count(subject.step(local), local_state, local.batch)
@@ -66,6 +65,19 @@ def shapes(config: ConfigDict, info: Any, leaves: Leaves, chips: int) -> Shapes:
         parameters=sum(leaf.size for leaf in jax.tree.leaves(state.params)),
         images=config.train.batch_size * whole.method.batches_per_step,
     )
+
+
+def _local(whole: Subject, share: int) -> tuple[Subject, State]:
+    """The same method fed with `share` examples. Its state is the whole one's, but where it follows the batch."""
+    if whole.method.per_example_state:
+        local = subject.subject(whole.config, whole.info, whole.leaves, share)
+        return local, subject.state(local)
+    lead = int(whole.method.batches_per_step > 1)
+
+    def shrink(x):
+        return jax.ShapeDtypeStruct((*x.shape[:lead], share, *x.shape[lead + 1 :]), x.dtype)
+
+    return whole._replace(batch=jax.tree.map(shrink, whole.batch)), subject.state(whole)
 
 
 def report(found: Shapes, topology: Topology, compiled: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -160,3 +160,13 @@ def test_a_batch_that_does_not_divide():
     config.mesh.fsdp = 3
     with pytest.raises(UserError, match="fsdp = 3 does not fit 8 chips"):
         estimate.shapes(config, info, leaves, 8)
+
+
+@pytest.mark.parametrize("name", ["mixture/diag_digits", "random_field/ising_pcd_digits", "gan/wgan_digits"])
+def test_a_chips_share_may_be_smaller_than_a_start_needs(name):
+    """The state is that of the whole batch; chains and pictures that follow the batch are shared out with it."""
+    config, info, leaves = subject.read(f"{name}:smoke", [])
+    alone, shared = (estimate.shapes(config, info, leaves, chips) for chips in (1, 4))
+    assert shared.flops <= alone.flops
+    assert shared.memory.get("weights") == alone.memory.get("weights")
+    assert shared.memory["batch"] < alone.memory["batch"]
