@@ -19,8 +19,9 @@ from pathlib import Path
 DEVICES = 4
 BATCH = 8
 DEFAULT = ("gan/dcgan_digits", "vae/mlp_digits", "diffusion/edm_digits", "diffusion/unet_digits")
-TENSOR = ((r"kernel$", (None, "tensor")),)
-"""Every matrix cut by columns: not the fastest division, but one that touches every layer."""
+TENSOR = ((r"kernel$", (None, None, None, "tensor")), (r"kernel$", (None, "tensor")))
+"""Output channels of every convolution, columns of every matrix: not the fastest division, but one that touches every
+layer."""
 
 
 def plain(state) -> dict:

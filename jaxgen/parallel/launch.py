@@ -232,20 +232,20 @@ def leave(code: int, sentence: str) -> None:
     _end(code, sentence, tell=jax.distributed.is_initialized())
 
 
-LOST = ("gloo", "nccl", "coordination service", "heartbeat", "connection closed by peer", "connection reset by peer")
-"""What errors of a step say when another process is no longer there."""
+LOST = ("gloo", "nccl", "coordination service", "heartbeat", "barrier failed", "connection closed by peer")
+"""What errors of a step or of a save say when another process is no longer there."""
 
 
 def last_words(error: BaseException) -> tuple[int, str]:
     """(exit code, sentence) for an error in one of several processes; the traceback of an unknown one is shown."""
+    if any(sign in str(error).lower() for sign in LOST):
+        return 1, "Another process was lost. Start all again to go on from the newest checkpoint."
     if isinstance(error, UserError):
         return 2, str(error)
     if isinstance(error, KeyboardInterrupt):
         return 130, "interrupted"
     if isinstance(error, SystemExit):
         return int(error.code or 0), "stopped"
-    if any(sign in str(error).lower() for sign in LOST):
-        return 1, "Another process was lost. Start all again to go on from the newest checkpoint."
     traceback.print_exception(error)
     return 1, f"{type(error).__name__}: {_line(error)}."
 

@@ -41,10 +41,11 @@ def test_two_processes_lose_one_stop_and_go_on_as_one(tmp_path):
     """One process is killed: the other says so and leaves within seconds. Both start again, and SIGTERM reaches one:
     both save at the same step and leave. One process with four devices ends the run."""
     run, slow = tmp_path / "run", dict(pause=0.05)
-    words = [NAME, "train.steps=400", *EVERY, *FSDP, "--workdir", run]
+    words = [NAME, "train.steps=400", *EVERY, *FSDP, "train.checkpoint_every=20", "--workdir", run]
     children = tools.several(tmp_path, *words, **slow)
     try:
         tools.wait_until(lambda: tools.saved(run), children)
+        time.sleep(0.4)  # between two saves
         children[1].kill()
         begun = time.monotonic()
         code = children[0].wait(timeout=60)
@@ -52,9 +53,11 @@ def test_two_processes_lose_one_stop_and_go_on_as_one(tmp_path):
     finally:
         tools.end(children)
     said = (tmp_path / "0.log").read_text()
-    assert code == 1, said
+    # A step meets the loss at once; a save waits for it until jax, after the heartbeat's 10 s, ends the process.
+    assert code in (1, -signal.SIGABRT), said
     assert lost < 60, said
-    assert "Another process was lost. Start all again to go on from the newest checkpoint." in said
+    assert said.count("jaxgen: ") == 1
+    assert "Start all again to go on from the newest checkpoint." in said
 
     before = tools.saved(run)
     children = tools.several(tmp_path, *words, **slow)
