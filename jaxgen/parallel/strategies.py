@@ -93,6 +93,23 @@ def place(tree: Any, places: Any) -> Any:
     return jax.tree.map(one, tree, places)
 
 
+def _no_convolutions(state: Any, mesh: Mesh) -> None:
+    """XLA (jax 0.10.2, either partitioner) halves or doubles gradients of convolutional networks whose arrays a tensor
+    axis divides, silently; networks of matrices come out right.
+
+    Raises:
+      UserError: a tensor axis and a convolution's kernel.
+    """
+    if mesh.shape[TENSOR] == 1:
+        return
+    for path, leaf in jax.tree_util.tree_leaves_with_path(state.params):
+        if leaf.ndim == 4 and leaf.shape[0] == leaf.shape[1] and 1 < leaf.shape[0] <= 11:
+            raise UserError(
+                f"mesh.tensor is {mesh.shape[TENSOR]}, but {sharding_rules.name(path)} is a convolution's kernel, and XLA "
+                "gets the sums of such networks wrong under a tensor axis; use mesh.fsdp."
+            )
+
+
 def _choose_partitioner(mesh: Mesh) -> None:
     """Where weights are divided, XLA's earlier partitioner divides the program, from here on in this process.
 
@@ -130,6 +147,7 @@ def jit_strategy(
     _choose_partitioner(mesh)
 
     def places(state):
+        _no_convolutions(state, mesh)
         return sharding_rules.shardings(state, mesh, rules, per_example=method.per_example_state, small=small)
 
     def gathered(state, batch):
