@@ -105,8 +105,8 @@ def _no_convolutions(state: Any, mesh: Mesh) -> None:
     for path, leaf in jax.tree_util.tree_leaves_with_path(state.params):
         if leaf.ndim == 4 and leaf.shape[0] == leaf.shape[1] and 1 < leaf.shape[0] <= 11:
             raise UserError(
-                f"mesh.tensor is {mesh.shape[TENSOR]}, but {sharding_rules.name(path)} is a convolution's kernel, and XLA "
-                "gets the sums of such networks wrong under a tensor axis; use mesh.fsdp."
+                f"mesh.tensor is {mesh.shape[TENSOR]}, but {sharding_rules.name(path)} is a convolution's kernel, and "
+                "XLA gets the sums of such networks wrong under a tensor axis; use mesh.fsdp."
             )
 
 
