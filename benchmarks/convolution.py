@@ -7,14 +7,12 @@ The same derivative by `jax.vjp` of `lax.conv_general_dilated` and by `jaxgen.op
 """
 
 import argparse
-import json
-import platform
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 from jax import lax
-from turns import in_turns
+from turns import in_turns, write
 
 from jaxgen.ops import strided
 
@@ -67,9 +65,7 @@ def main():
     print(f"{'':28}{'plain ms':>10}{'ours ms':>10}{'ratio':>8}")
     for name, row in rows.items():
         print(f"{name:28}{row['plain_ms']:10.1f}{row['ours_ms']:10.1f}{row['plain_ms'] / row['ours_ms']:8.2f}")
-    if args.out:
-        about = {"jax": jax.__version__, "device": jax.devices()[0].device_kind, "machine": platform.machine()}
-        args.out.write_text(json.dumps({**vars(args), "out": None, **about, "rows": rows}, indent=1) + "\n")
+    write(args, rows)
 
 
 if __name__ == "__main__":

@@ -8,13 +8,11 @@
 """
 
 import argparse
-import json
-import platform
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
-from turns import in_turns
+from turns import in_turns, write
 
 from jaxgen.ops import attention, norm
 
@@ -72,9 +70,7 @@ def main():
     for name, row in rows.items():
         ratio = row["usual_ms"] / row["ours_ms"]
         print(f"{name:28}{row['usual_ms']:10.1f}{row['ours_ms']:10.1f}{ratio:8.2f}{row['apart']:10.1e}")
-    if args.out:
-        about = {"jax": jax.__version__, "device": jax.devices()[0].device_kind, "machine": platform.machine()}
-        args.out.write_text(json.dumps({**vars(args), "out": None, **about, "rows": rows}, indent=1) + "\n")
+    write(args, rows)
 
 
 if __name__ == "__main__":
