@@ -70,7 +70,7 @@ def main() -> None:
     parser.add_argument("configs", nargs="*", default=DEFAULT)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--train", action="store_true")
-    parser.add_argument("--steps", type=int, default=8)
+    parser.add_argument("--steps", type=int, default=400, help="a schedule's warm-up has to fit in")
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE")
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
