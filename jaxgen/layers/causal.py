@@ -75,10 +75,8 @@ class CausalConv(nn.Module):
 
         def run(w):
             if window:
-                strides = (self.stride, self.stride)
-                return lax.conv_general_dilated(
-                    x.astype(self.dtype), w, strides, "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC")
-                )
+                strides, around = (self.stride, self.stride), strided.whole_rows(x.astype(self.dtype))
+                return lax.conv_general_dilated(around, w, strides, "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC"))
             return convolve(x.astype(self.dtype), w, self.sideways, self.stride)
 
         return normalized(self, w, run, self.gain) if self.normalized else biased(self, run(w))

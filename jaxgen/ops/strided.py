@@ -16,10 +16,25 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.sharding import AxisType, PartitionSpec
 
 from jaxgen.ops import convolution
 
 _LAYOUT = ("NHWC", "HWIO", "NHWC")
+
+
+def whole_rows(x: jax.Array) -> jax.Array:
+    """x [B, H, W, C], of which no device shall hold only some rows or columns; batch and channels stay free.
+
+    A dense layer whose weights are divided can divide the rows of an image made of its features. Where one mesh axis
+    divides the rows of a convolution's input and the input channels of its kernel, and another axis is there, XLA (jax
+    0.10.2, either partitioner) adds the result up too often, without a word: `benchmarks/divided_convolution.py`.
+    Outside of `jax.sharding.use_abstract_mesh`, which `jaxgen.parallel.divided` enters, this does nothing.
+    """
+    if AxisType.Auto not in jax.sharding.get_abstract_mesh().axis_types:  # no mesh, or one in whose parts we are (pmap)
+        return x
+    free = PartitionSpec.UNCONSTRAINED
+    return lax.with_sharding_constraint(x, PartitionSpec(free, None, None, free))
 
 
 def _convolve(x, w, stride):
@@ -51,16 +66,22 @@ def down(x: jax.Array, w: jax.Array, stride: int = 2) -> jax.Array:
     With stride 1 the kernel may be oblong. H and W must be multiples of `stride`. Forward-mode differentiation
     (`jax.jvp`) is not defined; `jax.grad` of any order is.
     """
+    x = whole_rows(x)
     if w.shape[:2] == (1, 1) and stride == 1:
         return x @ w[0, 0]
-    return _convolve(x, w, stride)
+    return whole_rows(_convolve(x, w, stride))
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2,))
 def up(y: jax.Array, w: jax.Array, stride: int = 2) -> jax.Array:
     """Eq. (2), the transposed convolution: y [B, H, W, O], w [k, k, I, O] -> [B, H * stride, W * stride, I]."""
+    y = whole_rows(y)
     if w.shape[:2] == (1, 1) and stride == 1:
         return y @ w[0, 0].T
+    return whole_rows(_spread(y, w, stride))
+
+
+def _spread(y, w, stride):
     if stride == 1:
         flipped = jnp.swapaxes(w[::-1, ::-1], 2, 3)
         padding = [(k - 1 - before, k - 1 - after) for k in w.shape[:2] for before, after in [_same(k, 1)]]
@@ -76,6 +97,7 @@ def up(y: jax.Array, w: jax.Array, stride: int = 2) -> jax.Array:
 def correlate(x: jax.Array, y: jax.Array, stride: int, kernel: int | tuple[int, int]) -> jax.Array:
     """Eq. (3): x [B, H, W, I], y [B, H / stride, W / stride, O] -> [kernel, kernel, I, O], or [*kernel, I, O]."""
     tall, wide = _sides(kernel)
+    x, y = whole_rows(x), whole_rows(y)
     if tall == wide == stride == 1:
         return jnp.einsum("bhwi,bhwo->io", x, y)[None, None]
     batch, height, width, inputs = x.shape

@@ -1,6 +1,6 @@
 """Mesh, sharding rules, the two execution strategies of one pure step, and tasks in chunks."""
 
-from jaxgen.parallel.mesh import make_mesh, split_cpu
+from jaxgen.parallel.mesh import divided, make_mesh, split_cpu
 from jaxgen.parallel.rules import shardings
 from jaxgen.parallel.strategies import Strategy, jit_strategy, place, pmap_strategy
 from jaxgen.parallel.tasks import run_task, task_program
@@ -9,6 +9,7 @@ from jaxgen.parallel.tiles import cut, join
 __all__ = [
     "Strategy",
     "cut",
+    "divided",
     "jit_strategy",
     "join",
     "make_mesh",

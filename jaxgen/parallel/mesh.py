@@ -1,7 +1,8 @@
 """The device mesh: who holds which part of the batch ("data" and "fsdp") and of the weights ("fsdp" and "tensor")."""
 
+import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import jax
 import numpy as np
@@ -55,6 +56,19 @@ def make_mesh(data: int = -1, fsdp: int = 1, tensor: int = 1, devices: Sequence[
     if devices is None:
         return jax.make_mesh(shape, AXES, axis_types=(AxisType.Auto,) * len(AXES))
     return Mesh(np.array(chosen, dtype=object).reshape(shape), AXES, axis_types=(AxisType.Auto,) * len(AXES))
+
+
+@contextlib.contextmanager
+def divided(mesh: Mesh | None) -> Iterator[None]:
+    """Around the tracing of a program whose weights `mesh` may divide: layers see the mesh (`ops.strided.whole_rows`).
+
+    Where weights stay whole they do not, and the program is that of one device.
+    """
+    if mesh is None or mesh.shape.get(FSDP, 1) == mesh.shape.get(TENSOR, 1) == 1:
+        yield
+    else:
+        with jax.sharding.use_abstract_mesh(mesh.abstract_mesh):
+            yield
 
 
 def batch_parts(mesh: Mesh) -> int:

@@ -93,12 +93,6 @@ def shardings(state: Any, mesh: Mesh, rules: Rules = (), *, per_example: Sequenc
     return jax.tree_util.tree_map_with_path(one, state)
 
 
-def without(place: NamedSharding, axis: str) -> NamedSharding:
-    """The same sharding with whatever `axis` of the mesh divides left whole."""
-    kept = [tuple(name for name in _names(axes) if name != axis) for axes in place.spec]
-    return NamedSharding(place.mesh, PartitionSpec(*(names or None for names in kept)))
-
-
 def _names(axes) -> tuple[str, ...]:
     """The mesh axes in one entry of a PartitionSpec: None, a name or a tuple of names."""
     return () if not axes else (axes,) if isinstance(axes, str) else tuple(axes)

@@ -4,7 +4,6 @@ Both give the same numbers, take the same state and write the same checkpoints. 
 of the old one are gone afterwards, except the frozen networks, which never enter or leave the program's results.
 """
 
-import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -14,7 +13,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jaxgen.core import REMAT, Method, State, UserError, choose, remat, trees
 from jaxgen.parallel import rules as sharding_rules
-from jaxgen.parallel.mesh import BATCH, DATA, FSDP, TENSOR, batch_parts, check_divides, global_size
+from jaxgen.parallel.mesh import BATCH, DATA, batch_parts, check_divides, divided, global_size
 from jaxgen.parallel.mesh import rows as rows_of
 
 
@@ -55,7 +54,11 @@ def _awaited(step: Callable, devices: Sequence[jax.Device]) -> Callable:
 
 
 def _born(
-    method: Method, shardings_of: Callable[[State], Any], put_one: Callable, whole_size: Callable[[int], int]
+    method: Method,
+    shardings_of: Callable[[State], Any],
+    put_one: Callable,
+    whole_size: Callable[[int], int],
+    mesh: Mesh,
 ) -> tuple[Callable, Callable]:
     """`init` and `abstract` of a strategy, from where the leaves of a state live; `whole_size` of a local batch."""
     lead = int(method.batches_per_step > 1)
@@ -65,7 +68,8 @@ def _born(
         return jax.ShapeDtypeStruct(whole, jax.dtypes.canonicalize_dtype(x.dtype))
 
     def make(rng, batch, frozen):
-        return trees.strong(method.init(rng, batch, frozen))
+        with divided(mesh):
+            return trees.strong(method.init(rng, batch, frozen))
 
     def abstract(rng, batch, frozen):
         shapes = jax.eval_shape(make, rng, jax.tree.map(shape, batch), frozen)
@@ -93,35 +97,6 @@ def place(tree: Any, places: Any) -> Any:
     return jax.tree.map(one, tree, places)
 
 
-def _no_convolutions(state: Any, mesh: Mesh) -> None:
-    """XLA (jax 0.10.2, either partitioner) halves or doubles gradients of convolutional networks whose arrays a tensor
-    axis divides, silently; networks of matrices come out right.
-
-    Raises:
-      UserError: a tensor axis and a convolution's kernel.
-    """
-    if mesh.shape[TENSOR] == 1:
-        return
-    for path, leaf in jax.tree_util.tree_leaves_with_path(state.params):
-        if leaf.ndim == 4 and leaf.shape[0] == leaf.shape[1] and 1 < leaf.shape[0] <= 11:
-            raise UserError(
-                f"mesh.tensor is {mesh.shape[TENSOR]}, but {sharding_rules.name(path)} is a convolution's kernel, and "
-                "XLA gets the sums of such networks wrong under a tensor axis; use mesh.fsdp."
-            )
-
-
-def _choose_partitioner(mesh: Mesh) -> None:
-    """Where weights are divided, XLA's earlier partitioner divides the program, from here on in this process.
-
-    The later one, Shardy (jax 0.10.2), doubles sums of a transposed convolution's output on a mesh of 2 x 2 devices:
-    the statistics and gradients of a DCGAN come out wrong without a word. `tests/zoo/test_devices.py` shows it.
-    """
-    if mesh.shape[FSDP] > 1 or mesh.shape[TENSOR] > 1:
-        # A jax that has given the earlier one up has no such setting.
-        with contextlib.suppress(AttributeError):
-            jax.config.update("jax_use_shardy_partitioner", False)
-
-
 def jit_strategy(
     method: Method,
     mesh: Mesh,
@@ -133,8 +108,6 @@ def jit_strategy(
 ) -> Strategy:
     """One global program; the compiler inserts the collectives. `method` is built with `axis=None`.
 
-    Weights that fsdp divides are gathered before a step computes with them: fsdp divides storage, not arithmetic.
-
     Args:
       rules: (path regex, PartitionSpec) over the whole state, see `rules.shardings`.
       small: leaves with fewer scalars are never divided by the fsdp fallback.
@@ -144,17 +117,11 @@ def jit_strategy(
     lead = method.batches_per_step > 1
     whole = NamedSharding(mesh, PartitionSpec())
     compiled: dict[Any, Callable] = {}
-    _choose_partitioner(mesh)
 
     def places(state):
-        _no_convolutions(state, mesh)
         return sharding_rules.shardings(state, mesh, rules, per_example=method.per_example_state, small=small)
 
-    def gathered(state, batch):
-        undivided = jax.tree.map(lambda place: sharding_rules.without(place, FSDP), places(state).params)
-        return method.step(state.replace(params=jax.lax.with_sharding_constraint(state.params, undivided)), batch)
-
-    run = _repeated(gathered if mesh.shape[FSDP] > 1 else method.step, steps_per_call, policy)
+    run = _repeated(method.step, steps_per_call, policy)
 
     def put_at(batch, axis):
         spread = NamedSharding(mesh, PartitionSpec(*[None] * axis, BATCH))
@@ -169,7 +136,8 @@ def jit_strategy(
         return jax.tree.map(one, batch)
 
     def trained(kept, frozen, batch):
-        state, metrics = run(kept.replace(frozen=frozen), batch)
+        with divided(mesh):
+            state, metrics = run(kept.replace(frozen=frozen), batch)
         return state.replace(frozen={}), metrics
 
     def step(state, batch):
@@ -180,7 +148,7 @@ def jit_strategy(
         kept, metrics = compiled[key](kept, frozen, batch)
         return kept.replace(frozen=frozen), metrics
 
-    init, abstract = _born(method, places, lambda batch: put_at(batch, int(lead)), lambda n: global_size(mesh, n))
+    init, abstract = _born(method, places, lambda batch: put_at(batch, int(lead)), lambda n: global_size(mesh, n), mesh)
     return Strategy(
         init=init,
         step=_awaited(step, list(mesh.devices.flat)),
@@ -250,7 +218,7 @@ def pmap_strategy(
         check_divides(size, count)
         return np.arange(size)
 
-    init, abstract = _born(method, places, put_one, lambda n: n)
+    init, abstract = _born(method, places, put_one, lambda n: n, mesh)
     return Strategy(init=init, step=_awaited(step, chosen), put=put, abstract=abstract, rows=rows)
 
 

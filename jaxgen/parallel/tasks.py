@@ -9,6 +9,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxgen.core import Task, Weights
+from jaxgen.parallel.mesh import divided
 from jaxgen.parallel.strategies import place
 
 Program = Callable[[Weights, jax.Array, jax.Array, dict[str, Any]], dict[str, Any]]
@@ -23,7 +24,8 @@ def task_program(task: Task, mesh: Mesh | None = None) -> Program:
     def program(weights, seed, indices, inputs):
         rng = jax.random.key(seed)
         keys = jax.vmap(lambda i: jax.random.fold_in(rng, i))(indices)
-        return task.fn(weights, keys, inputs)
+        with divided(mesh):
+            return task.fn(weights, keys, inputs)
 
     if mesh is None:
         return jax.jit(program)

@@ -32,13 +32,15 @@ def lower_step(chosen: Any, mesh: Any) -> Any:
     import jax
     from jax.sharding import NamedSharding, PartitionSpec
 
+    from jaxgen import parallel
     from jaxgen.plan import subject
 
     state, batch = subject.placed(chosen, mesh)
     frozen, kept = state.frozen, state.replace(frozen={})
 
     def trained(kept, frozen, batch):
-        new, metrics = subject.step(chosen)(kept.replace(frozen=frozen), batch)
+        with parallel.divided(mesh):
+            new, metrics = subject.step(chosen)(kept.replace(frozen=frozen), batch)
         return new.replace(frozen={}), metrics
 
     places = jax.tree.map(lambda leaf: leaf.sharding, kept), NamedSharding(mesh, PartitionSpec())

@@ -32,17 +32,20 @@ def one():
     return after_a_step(count=1)[0]
 
 
-def test_divided_weights(one):
-    got, parts = after_a_step("mesh.data=2", "mesh.fsdp=2", "mesh.small=16")
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        ("mesh.data=2", "mesh.fsdp=2", "mesh.small=16"),
+        ("mesh.data=2", "mesh.tensor=2", CHANNELS),
+        ("mesh.data=1", "mesh.fsdp=2", "mesh.tensor=2", "mesh.small=16", CHANNELS),
+    ],
+    ids=["fsdp", "tensor", "both"],
+)
+def test_divided_weights(one, sizes):
+    got, parts = after_a_step(*sizes)
     assert parts == 2
     for name, x in one.items():
         assert np.linalg.norm(got[name] - x) <= 1e-4 * np.linalg.norm(x) + 1e-6, name
-
-
-def test_convolutions_are_not_divided_by_a_tensor_axis():
-    """XLA would get them wrong without a word."""
-    with pytest.raises(UserError, match=r"mesh.tensor is 2, but discriminator/.* is a convolution's kernel"):
-        after_a_step("mesh.data=2", "mesh.tensor=2", CHANNELS)
 
 
 def test_an_unknown_strategy():

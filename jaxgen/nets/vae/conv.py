@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jaxgen.layers.convolution import Conv
 from jaxgen.nets.roles import Cond
 from jaxgen.ops.resample import depth_to_space, nearest_up
+from jaxgen.ops.strided import whole_rows
 
 
 class Block(nn.Module):
@@ -54,12 +55,13 @@ class ConvEncoder(nn.Module):
     def __call__(self, x: jax.Array, cond: Cond, *, train: bool) -> tuple[jax.Array, jax.Array]:
         size = (2 + self.stem, 2 + self.stem)
         strides = (self.stem, self.stem)
-        h = nn.Conv(self.channels[0], size, strides, dtype=self.dtype, name="stem")(x.astype(self.dtype))
+        stem = nn.Conv(self.channels[0], size, strides, dtype=self.dtype, name="stem")
+        h = whole_rows(stem(whole_rows(x.astype(self.dtype))))
         h = _add_label(h, cond, self.classes, self.dtype)
         for level, width in enumerate(self.channels):
             if level:
                 # flax's own: sides may be odd here, which `Conv` does not halve.
-                h = nn.Conv(width, (3, 3), (2, 2), dtype=self.dtype, name=f"down_{level}")(h)
+                h = whole_rows(nn.Conv(width, (3, 3), (2, 2), dtype=self.dtype, name=f"down_{level}")(whole_rows(h)))
             for index in range(self.blocks):
                 h = Block(dtype=self.dtype, name=f"level_{level}_block_{index}")(h)
         h = nn.silu(h)
