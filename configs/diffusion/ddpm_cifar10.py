@@ -19,7 +19,7 @@ def get_config(arg=""):
     c.optim = optimizer(lr=2e-4, warmup=5000, clip=1.0, ema=constant_ema(0.9999))
     c.sampler = denoising_sampler(name="ddpm", steps=1000, variance="large", clip="static")
     c.train.update(steps=800_000, batch_size=128, log_every=100, sample_every=10_000, checkpoint_every=10_000)
-    c.eval.samples = 50_000
+    c.eval.samples, c.eval.likelihood = 50_000, 64
     if arg == "smoke":
         c.data.update(name="digits", flip=False)
         smoke_denoising(c, width=8, multipliers=(1,), blocks=1, attention=(8,))

@@ -17,6 +17,7 @@ def get_config(arg=""):
     c.net = dict(name="unet", width=64, multipliers=(1, 1), blocks=1, attention=(7,), patch=2)
     c.optim = optimizer(lr=1e-3, schedule="cosine", warmup=200, ema=constant_ema(0.999))
     c.sampler = denoising_sampler(name="ddim", steps=50, eta=1.0, clip="static")
+    c.eval.likelihood = 64
     c.mesh.cpu = 4
     c.train.update(steps=4000, batch_size=64, log_every=100, sample_every=1000, checkpoint_every=1000)
     if arg == "smoke":

@@ -17,6 +17,7 @@ def get_config(arg=""):
     c.net = dict(name="dit", width=96, depth=4, heads=4, patch=2, scan=False, remat="none")
     c.optim = optimizer(lr=1e-3, schedule="cosine", warmup=200, ema=constant_ema(0.999))
     c.sampler = denoising_sampler(name="ddim", steps=50, eta=1.0, clip="static", guidance=1.5)
+    c.eval.likelihood = 64
     c.train.update(steps=3000, batch_size=64, log_every=100, sample_every=1000, checkpoint_every=1000)
     c.train.steps_per_call = 20
     if arg == "smoke":

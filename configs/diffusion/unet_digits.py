@@ -17,6 +17,7 @@ def get_config(arg=""):
     c.net = dict(name="unet", width=32, multipliers=(1, 2), blocks=1, attention=(4,))
     c.optim = optimizer(lr=2e-3, schedule="cosine", warmup=100, ema=constant_ema(0.999))
     c.sampler = denoising_sampler(name="ddim", steps=50, eta=1.0, clip="static")
+    c.eval.likelihood = 64
     c.train.update(steps=2000, batch_size=64, log_every=100, sample_every=500, checkpoint_every=500)
     if arg == "smoke":
         smoke_denoising(c, width=8, multipliers=(1,), attention=(), mid_attention=False)

@@ -109,8 +109,10 @@ def _dequantisation(run: Run) -> str:
     if method.name == "flow":
         noise = "variational" if "dequantizer" in run.config.nets else "uniform"
         return f"{noise} dequantisation, {2**method.bits} levels"
-    if method.name in ("mixture", "diffusion"):
+    if method.name == "mixture":
         return "density of pixels as the model sees them"
+    if method.name == "diffusion":
+        return "discrete levels under the model's least noise"
     return "discrete levels"
 
 

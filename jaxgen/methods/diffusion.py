@@ -8,6 +8,7 @@
      which the loss encodes and from which the tasks decode
 """
 
+import math
 from typing import Any
 
 import jax
@@ -142,7 +143,15 @@ def _tasks(net, process, settings, prediction, image_shape, classes, space) -> d
         x = jnp.where(mask > 0.5, given, space.decode(weights.frozen, x))
         return {"image": jnp.clip(x, -1.0, 1.0)}
 
-    return {
+    def log_prob(weights, keys, inputs):
+        nats = sampling.log_prob(settings, process, field_of(weights, inputs), inputs["image"], keys)
+        return {"log_prob": nats, "bits_per_dim": -nats / (math.prod(image_shape) * math.log(2.0))}
+
+    tasks = {
         "sample": Task(sample, label, {"image": image}),
         "inpaint": Task(fill, {"image": image, "mask": mask, **label}, {"image": image}),
     }
+    if not space.requires:  # a density of latents says nothing about pixels
+        scalars = {"log_prob": Spec("scalar", ()), "bits_per_dim": Spec("scalar", ())}
+        tasks["log_prob"] = Task(log_prob, {"image": image, **label}, scalars)
+    return tasks

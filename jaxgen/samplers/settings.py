@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from jaxgen.core import UserError, choose, each, split_each
 from jaxgen.processes import Process, mix
+from jaxgen.samplers import likelihood
 from jaxgen.samplers.fields import Field, clip, dynamic_threshold, inpaint
 from jaxgen.samplers.grids import GRIDS, grid
 from jaxgen.samplers.steps import SAMPLERS, start
@@ -33,6 +34,8 @@ class Settings(NamedTuple):
     clip: str = "none"
     """none; static: x0 clipped to [-1, 1] at every step; dynamic: thresholded at `quantile`."""
     quantile: float = 0.995
+    probes: int = 1
+    """Draws that estimate a divergence in `log_prob`."""
 
 
 def check(settings: Settings, process: Process) -> None:
@@ -47,6 +50,8 @@ def check(settings: Settings, process: Process) -> None:
         raise UserError(
             f"sampler.steps is {settings.steps}, but the process has {process.steps} times; lower sampler.steps."
         )
+    if settings.probes < 1:
+        raise UserError(f"sampler.probes is {settings.probes}; it has to be at least 1.")
     if not 0.0 <= settings.eta <= 1.0:
         raise UserError(f"sampler.eta is {settings.eta}; it lies between 0 (deterministic) and 1 (ancestral).")
 
@@ -70,6 +75,17 @@ def clipped(settings: Settings, process: Process, field: Field) -> Field:
 def times(settings: Settings, process: Process) -> jax.Array:
     """The time grid, float32 [steps + 1]."""
     return grid(process, settings.steps, settings.grid, rho=settings.rho)
+
+
+def log_prob(settings: Settings, process: Process, field: Field, image: jax.Array, keys: jax.Array) -> jax.Array:
+    """A lower bound on the log-likelihood of images [B, H, W, C], one draw, in nats [B].
+
+    The ODE of the field is followed from the least noisy time to the first in `steps` steps of equal log SNR, whatever
+    sampler and grid the settings name; nothing is clipped.
+    """
+    points = min(settings.steps + 1, process.steps or settings.steps + 1)
+    rising = grid(process, points, "logsnr")[-2::-1]
+    return likelihood.log_prob(process, field, image, rising, keys, settings.probes)
 
 
 def run(

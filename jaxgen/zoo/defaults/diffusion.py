@@ -35,6 +35,7 @@ def denoising_sampler(**changes: Any) -> ConfigDict:
         interval=(0.0, 1.0),  # times between which guidance acts
         clip="none",  # none, static, dynamic
         quantile=0.995,  # of dynamic clipping
+        probes=1,  # draws of the divergence in `log_prob`
     )
 
 
