@@ -186,14 +186,14 @@ def row(name: str, kind: str, batch: int, options) -> dict:
 
 def show(found: dict) -> None:
     if found["rows"]:
-        print(f"{'model':11}{'kind':10}{'batch':>6}{'ours, ms':>11}{'best peer, ms':>15}  {'mode':15}ratio (quartiles)")
+        head = f"{'model':11}{'kind':10}{'batch':>6}{'ours, ms':>11}  {'mode':15}"
+        print(f"{head}{'best peer, ms':>15}  {'mode':15}ratio (quartiles)")
     for one in found["rows"]:
-        milli = {side: 1000 * value for side, value in one["seconds"].items()}
+        ours, best = ((one["seconds"][side], side) for side in (one["ours"], one["best_mode"]))
         low, high = one["quartiles"]
-        print(
-            f"{one['model']:11}{one['kind']:10}{one['batch']:6d}{milli['jaxgen']:11.2f}{milli[one['best_mode']]:15.2f}"
-            f"  {one['best_mode']:15}{one['ratio_to_best']:.2f} ({low:.2f} ... {high:.2f})"
-        )
+        told = f"{one['model']:11}{one['kind']:10}{one['batch']:6d}{1000 * ours[0]:11.2f}  {ours[1]:15}"
+        ratio = f"{one['ratio_to_best']:.2f} ({low:.2f} ... {high:.2f})"
+        print(f"{told}{1000 * best[0]:15.2f}  {best[1]:15}{ratio}")
     if found["rows"]:
         print(f"geometric mean of the ratios to the best mode: {found['geometric_mean']:.2f}")
     for name, reason in found["missing"].items():
