@@ -1,5 +1,6 @@
 """Training in processes of its own, so that it can be slowed, killed and looked at from outside."""
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -58,6 +59,15 @@ def saved(run: Path) -> list[int]:
     """Steps with a finished checkpoint."""
     folder = run / "checkpoints"
     return sorted(int(entry.name) for entry in folder.glob("*") if entry.name.isdecimal())
+
+
+def begun(run: Path) -> set[tuple[str, int]]:
+    """Checkpoints, finished or not, each with its inode: one that is begun again is another."""
+    found = set()
+    for entry in (run / "checkpoints").glob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            found.add((entry.name, entry.stat().st_ino))
+    return found
 
 
 def wait_until(ready, children, seconds: float = 240) -> None:
