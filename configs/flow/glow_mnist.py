@@ -19,7 +19,7 @@ def get_config(arg=""):
     c.optim = optimizer(lr=1e-3, schedule="cosine", warmup=200, clip=3000.0, ema=constant_ema(0.999))
     c.sampler = flow_sampler(temperature=0.7)
     c.mesh.cpu = 4
-    c.train.update(steps=5000, batch_size=64, log_every=50, sample_every=1000, checkpoint_every=500)
+    c.train.update(steps=2000, batch_size=64, log_every=50, sample_every=1000, checkpoint_every=500)
     if arg == "smoke":
         c.data.update(name="digits", pad=0)
         smoke_flow(c, levels=2, steps=1, width=8)

@@ -19,7 +19,7 @@ def get_config(arg=""):
     c.optim = optimizer(lr=2e-3, schedule="cosine", clip=1.0, ema=constant_ema(0.999))
     c.sampler = dict(chunk=32)
     c.eval = forecasts()
-    c.train.update(steps=1500, batch_size=8, samples=6, sample_every=500, checkpoint_every=500)
+    c.train.update(steps=1000, batch_size=8, samples=6, sample_every=500, checkpoint_every=500)
     if arg == "smoke":
         smoke_prediction(c, hidden=(4, 4))
     return c
