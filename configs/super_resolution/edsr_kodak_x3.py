@@ -12,7 +12,7 @@ from jaxgen.zoo.defaults import constant_ema, kodak_restoration, optimizer, smok
 
 
 def get_config(arg=""):
-    c = kodak_restoration(scale=3, size=144, steps=2500, batch_size=8)
+    c = kodak_restoration(scale=3, size=144, steps=1200, batch_size=8)
     c.nets.upscaler = dict(name="edsr", blocks=8, width=32)
     c.optim = optimizer(lr=1e-3, schedule="cosine", warmup=100, clip=1.0, ema=constant_ema(0.998))
     if arg == "smoke":
