@@ -136,26 +136,17 @@ def assert_same(one, four):
     assert_close(one[1], four[1])
 
 
-def by_method(config) -> tuple:
-    return (config.method.name,)
-
-
-def by_networks(config) -> tuple:
-    sections = [*([config.net] if "net" in config else []), *config.get("nets", {}).values()]
-    return config.method.name, config.method.get("field"), *(section.get("name") for section in sections)
-
-
-def first(kind):
-    """Run a check for all configs, but only with --long for those that are not the first of their `kind`."""
-    found: dict[tuple, str] = {}
+def one_of_every_method() -> pytest.MarkDecorator:
+    """All configs, but those that are not the first of their method with --long alone."""
+    found: dict[str, str] = {}
     for name in NAMES:
-        found.setdefault(kind(configs.load(f"{name}:smoke")), name)
+        found.setdefault(configs.load(f"{name}:smoke").method.name, name)
     chosen = set(found.values())
     marks = [pytest.param(name, marks=[] if name in chosen else [pytest.mark.long]) for name in NAMES]
     return pytest.mark.parametrize("name", marks)
 
 
-every = first(by_method)
+every = one_of_every_method()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -180,7 +171,7 @@ def test_shapes_are_as_declared(name):
         assert {key: (value.shape, value.dtype) for key, value in outputs.items()} == want, task_name
 
 
-@first(by_networks)
+@every
 def test_trains_and_does_its_tasks(name):
     """init -> step -> step is finite, and every task returns finite values of its declared shape and type."""
     _, state, metrics, _ = on(name, "jit", 1)

@@ -37,7 +37,9 @@ def one():
     [
         ("mesh.data=2", "mesh.fsdp=2", "mesh.small=16"),
         ("mesh.data=2", "mesh.tensor=2", CHANNELS),
-        ("mesh.data=1", "mesh.fsdp=2", "mesh.tensor=2", "mesh.small=16", CHANNELS),
+        pytest.param(
+            ("mesh.data=1", "mesh.fsdp=2", "mesh.tensor=2", "mesh.small=16", CHANNELS), marks=pytest.mark.long
+        ),
     ],
     ids=["fsdp", "tensor", "both"],
 )

@@ -12,7 +12,7 @@ INFO = Info("digits", (8, 8, 1), tuple("0123456789"))
 def test_every_setting_arrives():
     config = configs.load("diffusion/cfg_digits:smoke", ["sampler.guidance=2.5", "method.process.name=cosine"])
     method = methods.build(config, INFO)
-    assert set(method.tasks) == {"sample", "inpaint"}
+    assert set(method.tasks) == {"sample", "inpaint", "log_prob"}
     assert method.tasks["sample"].inputs["label"].high == 10
 
 
