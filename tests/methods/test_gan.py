@@ -95,7 +95,9 @@ NETS = {
 }
 
 
-@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.long] if n == "conditional dcgan" else []) for n in NETS]
+)
 def test_every_network_trains_and_serves_its_tasks(name):
     shape, classes = (8, 8, 1), 3 if "conditional" in name else 0
     averages = optim.averages({"ema": {"kind": "constant", "decay": 0.9}})
