@@ -3,9 +3,11 @@
 Paper: Kingma & Dhariwal 2018, "Glow: Generative Flow with Invertible 1x1 Convolutions"
 Parameters: 301,984
 Command: jaxgen train flow/glow_mnist
-Hardware: any; written for 2 CPU cores
-Time: not measured yet
-Score: not measured yet
+Hardware: 2 CPU cores
+Time: 176 min beside several other jobs; without any, 0.58 s a step, so about 20 min. The first 1,093 steps ran on a
+  schedule of 5,000
+Score: 1.831 +- 0.004 bits per dimension on the 10,000 test images, padded to 32x32, 256 levels, uniform dequantisation.
+  `jaxgen evaluate flow/glow_mnist`, seed 0
 """
 
 from jaxgen.zoo.defaults import base, constant_ema, exact_likelihood, flow_sampler, optimizer, smoke_flow
