@@ -8,7 +8,6 @@ over replicas as well.
 """
 
 import argparse
-import contextlib
 import json
 import os
 import socket
@@ -153,7 +152,6 @@ def measure(name: str, steps: int) -> dict:
     import jax
 
     from jaxgen import parallel
-    from jaxgen.core import UserError
     from jaxgen.parallel import rules
 
     def on(*sizes, **settings):
@@ -168,6 +166,7 @@ def measure(name: str, steps: int) -> dict:
         "jit x4": apart(one, run(name, steps, strategy_of=on(4))),
         "fsdp x4": apart(one, run(name, steps, strategy_of=on(1, 4, small=16))),
         "data x fsdp 2 x 2": apart(one, run(name, steps, strategy_of=on(2, 2, small=16))),
+        "data x tensor 2 x 2": apart(one, run(name, steps, strategy_of=on(2, 1, 2, rules=rules.parse(TENSOR)))),
         "2 processes x 2 devices": apart(one, in_processes(name, steps)),
         "remat products": apart(one, run(name, steps, strategy_of=on(1, policy="products"))),
         "micro 2": apart(one, run(name, steps, micro=2, strategy_of=on(1))),
@@ -181,8 +180,6 @@ def measure(name: str, steps: int) -> dict:
             ),
         ),
     }
-    with contextlib.suppress(UserError):  # networks with convolutions know no tensor axis
-        found["data x tensor 2 x 2"] = apart(one, run(name, steps, strategy_of=on(2, 1, 2, rules=rules.parse(TENSOR))))
     replicas = run(name, steps, axis="data", strategy_of=pmap)
     found["pmap x4"] = apart(one, replicas)
     found["pmap x4 against vmap"] = apart(vmapped(name, steps), replicas)

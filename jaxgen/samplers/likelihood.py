@@ -23,8 +23,11 @@ import jax.numpy as jnp
 from jaxgen.core import each, split_each
 from jaxgen.processes import Process, mix
 from jaxgen.samplers.fields import Field
+from jaxgen.samplers.steps import motion
+from jaxgen.samplers.steps import start as begin
 
 LEVELS = 256
+"""Of a pixel."""
 
 
 def log_density(process: Process, field: Field, x: jax.Array, times: jax.Array, probes: jax.Array) -> jax.Array:
@@ -39,23 +42,15 @@ def log_density(process: Process, field: Field, x: jax.Array, times: jax.Array, 
     starts, ends = jnp.repeat(times[:-1], 2), jnp.repeat(times[1:], 2)
     correcting = jnp.arange(starts.shape[0]) % 2 == 1
 
-    def motion(y, t, start, end):
-        """How far y moves from start to end if x0 and eps stay what they are at (y, t), and the divergence of that."""
-
-        def move(y):
-            pair = field(process.scale(t) * y, t)
-            c, d = process.scale(start), process.scale(end)
-            d_image = process.alpha(end) / d - process.alpha(start) / c
-            d_noise = process.sigma(end) / d - process.sigma(start) / c
-            return d_image * pair.x0 + d_noise * pair.eps
-
-        moved, pull = jax.vjp(move, y)
+    def moved_and_spread(y, t, start, end):
+        """How far y moves from start to end by the pair at (y, t), and the divergence of that."""
+        moved, pull = jax.vjp(lambda y: motion(process, field(process.scale(t) * y, t), start, end), y)
         return moved, jnp.mean(jax.vmap(lambda r: jnp.sum(pull(r)[0] * r, axes))(probes), axis=0)
 
     def step(carry, item):
         origin, y, before, total = carry
         start, end, correct = item
-        now = motion(y, jnp.where(correct, end, start), start, end)
+        now = moved_and_spread(y, jnp.where(correct, end, start), start, end)
         origin = jnp.where(correct, origin, y)
         moved, spread = jax.tree.map(lambda old, new: jnp.where(correct, 0.5 * (old + new), new), before, now)
         return (origin, origin + moved, now, total + jnp.where(correct, spread, 0.0)), None
@@ -64,8 +59,8 @@ def log_density(process: Process, field: Field, x: jax.Array, times: jax.Array, 
     none = jnp.zeros(x.shape[:1], jnp.float32)
     (_, y, _, total), _ = jax.lax.scan(step, (y, y, (jnp.zeros_like(y), none), none), (starts, ends, correcting))
     first, last = process.scale(times[0]), process.scale(times[-1])
-    variance = (process.alpha(times[-1]) * process.data_std) ** 2 + process.sigma(times[-1]) ** 2
-    noise = jnp.sum(-0.5 * jnp.square(last * y) / variance - 0.5 * jnp.log(2.0 * math.pi * variance), axes)
+    std = begin(process, times[-1], jnp.ones(()))
+    noise = jnp.sum(-0.5 * jnp.square(last * y / std) - jnp.log(std) - 0.5 * math.log(2.0 * math.pi), axes)
     return noise + total + math.prod(x.shape[1:]) * (jnp.log(last) - jnp.log(first))
 
 

@@ -87,12 +87,17 @@ def ddim(
     return jax.lax.scan(step, x, _steps(times))[0]
 
 
-def _move(process: Process, x: jax.Array, pair: Hub, t: jax.Array, s: jax.Array) -> jax.Array:
-    """Eq. (3)."""
+def motion(process: Process, pair: Hub, t: jax.Array, s: jax.Array) -> jax.Array:
+    """How far x / c moves from time t [] to s [] by eq. (3) while the pair [B, ...] is held."""
     c_t, c_s = process.scale(t), process.scale(s)
     d_image = process.alpha(s) / c_s - process.alpha(t) / c_t
     d_noise = process.sigma(s) / c_s - process.sigma(t) / c_t
-    return c_s * (x / c_t + d_image * pair.x0 + d_noise * pair.eps)
+    return d_image * pair.x0 + d_noise * pair.eps
+
+
+def _move(process: Process, x: jax.Array, pair: Hub, t: jax.Array, s: jax.Array) -> jax.Array:
+    """Eq. (3)."""
+    return process.scale(s) * (x / process.scale(t) + motion(process, pair, t, s))
 
 
 def euler(process: Process, field: Field, x: jax.Array, times: jax.Array, keys: jax.Array) -> jax.Array:

@@ -149,7 +149,7 @@ def one_of_every_method() -> pytest.MarkDecorator:
 every = one_of_every_method()
 
 
-@every
+@pytest.mark.parametrize("name", NAMES)
 def test_shapes_are_as_declared(name):
     """By tracing alone: a step returns exactly the structure, shapes, types and weak types it was given, and every
     task what it declares."""

@@ -56,15 +56,6 @@ def count(name: str) -> int:
     return trees.size(jax.eval_shape(method.init, jax.random.key(0), batch, frozen.abstract(config)).params)
 
 
-def family(name: str) -> str:
-    return name.partition("/")[0]
-
-
-FIRST = {family(name): name for name in reversed(configs.names())}.values()
-
-
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[] if name in FIRST else [pytest.mark.long]) for name in configs.names()]
-)
+@pytest.mark.parametrize("name", configs.names())
 def test_parameters(name):
     assert configs.facts(name)["parameters"] == f"{count(name):,}"
