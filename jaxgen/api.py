@@ -185,7 +185,8 @@ def _draw(run: Run, state: State, step: int, source: data.Data) -> None:
     if "sample" in run.method.tasks:
         images = sample(now, count)
     else:
-        images = (_clips_of_task if source.info.frames else _picture_of_task)(now, count, source)
+        shown = min(count, source.info.sizes.get("test", count))
+        images = (_clips_of_task if source.info.frames else _picture_of_task)(now, shown, source)
     if jax.process_index() > 0:
         return
     kind = "video" if images.ndim == 5 else "image"

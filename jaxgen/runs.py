@@ -255,5 +255,7 @@ def take_all(source: data.Data, first: int, stop: int) -> dict[str, np.ndarray]:
         if seen >= stop:
             break
     if seen < stop:
-        raise UserError(f"The held-out split has {seen} images; {stop} were asked for.")
+        raise UserError(
+            f"The held-out split of {source.info.name} has {seen} examples, but {stop} were asked for: ask for fewer."
+        )
     return {name: np.concatenate(parts) for name, parts in found.items()}
