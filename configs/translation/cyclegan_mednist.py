@@ -4,8 +4,8 @@ Paper: Zhu et al. 2017, https://arxiv.org/abs/1703.10593
 Parameters: 753,796
 Command: jaxgen train translation/cyclegan_mednist
 Hardware: 2 CPU cores
-Time: not measured yet
-Score: not measured yet
+Time: 26 minutes on one core of an Intel Xeon 2.5 GHz
+Score: a classifier takes 100 % of the held-out translations for abdomens, kernel distance 0.09 (inputs 3.88); seed 0
 
 Data: the folders ChestCT and AbdomenCT of mednist-6000.zip (MedNIST, CC BY-SA 4.0) below $JAXGEN_DATA.
 """
