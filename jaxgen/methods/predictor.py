@@ -1,6 +1,7 @@
 """Video prediction: one player "model" learns the frames that follow those it is shown.
 
-With the frames' values x in [-1, 1] and the network's output y, averaged over frames and pixels:
+With the frames' values x in [-1, 1] and the network's output y, averaged over pixels and over the frames it forecast
+(in training, frames of the context may be among them):
     mse      (1)  (y - x)^2
     l1_mse   (2)  |y - x| + (y - x)^2
     bce      (3)  -v log s(y) - (1 - v) log(1 - s(y)),   v = (x + 1) / 2, s the sigmoid (Shi et al. 2015, section 4.1)
@@ -84,8 +85,9 @@ def predictor(
     def objective(params, state, batch, keys):
         seen, truth = split(batch)
         y, stats = net.apply(params, state.stats[PLAYER], seen, {}, train=True, rng=keys[0])
-        values = _mean(chosen.values(y, truth))
-        error = 0.25 * _mean(jnp.square(chosen.frames(y) - truth))
+        told = to_float(batch["video"])[:, -y.shape[1] :]
+        values = _mean(chosen.values(y, told))
+        error = 0.25 * _mean(jnp.square(chosen.frames(y[:, -future:]) - truth))
         idle = 0.25 * _mean(jnp.square(seen[:, -1:] - truth))
         return values, Aux({"mse": error, "persistence": idle}, stats=stats)
 

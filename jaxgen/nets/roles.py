@@ -154,7 +154,7 @@ class Predictor(Protocol):
 
     def __call__(self, video: jax.Array, cond: Cond, *, train: bool) -> jax.Array:
         """video float [B, J, H, W, C] in [-1, 1] -> the next frames float32 [B, K, H, W, C]: values, or logits of
-        (value + 1) / 2."""
+        (value + 1) / 2. With `train`, forecasts of the last frames seen may stand before them."""
         ...
 
 

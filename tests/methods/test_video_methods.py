@@ -57,6 +57,19 @@ def test_forecasts_follow_their_context_and_stand_below_the_truth():
     assert float(metrics["model/mse"]) == pytest.approx(np.mean(apart**2), rel=1e-5)
 
 
+def test_forecasts_of_the_context_count_in_the_loss_but_not_in_the_error():
+    """A fresh residual network forecasts persistence."""
+    method = forecaster(residual=True, next_frame=True)
+    state = method.init(jax.random.key(0), {"video": VIDEO}, {})
+    _, metrics = jax.jit(method.step)(state, {"video": VIDEO})
+    values = np.asarray(VIDEO, float) / 127.5 - 1
+    before = values[:, [0, 1, 2, 2]]
+    assert float(metrics["model/loss"]) == pytest.approx(np.mean((before - values[:, 1:]) ** 2), rel=1e-5)
+    assert float(metrics["model/mse"]) == pytest.approx(np.mean((before - values[:, 1:])[:, 2:] ** 2) / 4, rel=1e-5)
+    made = method.tasks["predict"].fn(weights(state), KEYS, {"video": to_float(VIDEO[:3, :3])})["video"]
+    assert made.shape == (3, 2, *SHAPE)
+
+
 def test_predictors_that_cannot_be():
     net = functional(ConvLSTMPredictor(SHAPE, future=2))
     with pytest.raises(UserError, match=r"method\.context"):

@@ -7,6 +7,9 @@ the encoder's e and the forecaster's f, run one after the other over one state; 
     (3)  y_t = W [H_t^1, ..., H_t^L] + b              all layers' hidden states, by a 1x1 convolution
 `feedback=False` puts zero for y_{t-1} in (2), as the paper does. `residual` adds y_{t-1} to (3) and starts with W = 0,
 that is from persistence: every forecast is the last frame seen.
+
+`next_frame` has one stack, and every state forecasts the frame after it, those seen included:
+    (4)  S_t = e(x_t, S_{t-1}),  y_{t+1} = W [H_t^1, ..., H_t^L] + b      t = 1 ... J+K-1, y_t for x_t when t > J
 """
 
 from typing import Any
@@ -24,7 +27,8 @@ from jaxgen.ops.resample import depth_to_space, space_to_depth
 class ConvLSTMPredictor(nn.Module):
     """Context frames [B, J, H, W, C] in [-1, 1] -> the next `future` frames [B, K, H, W, C], float32, unbounded.
 
-    With `logits` the output is in logits of (y + 1) / 2, and what is fed back is their frame in (-1, 1).
+    With `logits` the output is in logits of (y + 1) / 2, and what is fed back is their frame in (-1, 1). With
+    `next_frame` and `train` the output is [B, J - 1 + K, H, W, C], the forecasts of frames 2 ... J before the others.
     """
 
     image_shape: tuple[int, int, int]
@@ -34,6 +38,7 @@ class ConvLSTMPredictor(nn.Module):
     patch: int = 4
     peephole: bool = False
     feedback: bool = True
+    next_frame: bool = False
     residual: bool = False
     logits: bool = False
     dtype: Any = jnp.float32
@@ -46,6 +51,8 @@ class ConvLSTMPredictor(nn.Module):
                 f"convlstm cuts frames into patches of {self.patch} pixels, which {height}x{width} is no multiple of; "
                 "set nets.predictor.patch or data.size."
             )
+        if self.next_frame and not self.feedback:
+            raise UserError("convlstm with next_frame reads its own forecasts; set feedback to true.")
         if not self.hidden or self.kernel % 2 == 0 or (self.residual and self.logits):
             raise UserError("convlstm needs one hidden layer or more, an odd kernel, and no residual with logits.")
         length = video.shape[1]
@@ -58,32 +65,34 @@ class ConvLSTMPredictor(nn.Module):
         def step(carry, item):
             states, before = carry
             seen, forecasting = item
-            into = jnp.where(forecasting, before if self.feedback else 0.0, seen)
-            below, new = into, []
-            for pair, state in zip(layers, states, strict=True):
-                weights = jax.tree.map(lambda encode, forecast: jnp.where(forecasting, forecast, encode), *pair)
-                state = conv_lstm(weights, below, state, self.dtype)
+            known = jnp.where(forecasting, before, seen)
+            below = known if self.feedback else jnp.where(forecasting, 0.0, seen)
+            new = []
+            for (encode, *forecast), state in zip(layers, states, strict=True):
+                now = encode
+                if forecast:
+                    now = jax.tree.map(lambda e, f: jnp.where(forecasting, f, e), encode, *forecast)
+                state = conv_lstm(now, below, state, self.dtype)
                 below = state[0]
                 new.append(state)
             y = jnp.concatenate([h for h, _ in new], axis=-1) @ kernel + bias
-            y = y + before if self.residual else y
+            y = y + known if self.residual else y
             frame = jnp.tanh(0.5 * y) if self.logits else y  # 2 s(y) - 1
-            return (new, jnp.where(forecasting, frame, seen)), y
+            return (new, frame if self.next_frame else jnp.where(forecasting, frame, seen)), y
 
-        blank = jnp.zeros((self.future, *x.shape[:1], *x.shape[2:]), x.dtype)
+        blank = jnp.zeros((self.future - self.next_frame, *x.shape[:1], *x.shape[2:]), x.dtype)
         seen = jnp.concatenate([jnp.swapaxes(x, 0, 1), blank])
         _, y = jax.lax.scan(step, (start, x[:, 0]), (seen, jnp.arange(len(seen)) >= length))
-        y = jnp.swapaxes(y[length:], 0, 1)
-        return clips(depth_to_space(frames(y), self.patch), self.future)
+        y = jnp.swapaxes(y if self.next_frame and train else y[-self.future :], 0, 1)
+        return clips(depth_to_space(frames(y), self.patch), y.shape[1])
 
     def _layers(self, x):
-        """(encoder's, forecaster's) weights per layer, and the zero states."""
+        """(encoder's, forecaster's) weights per layer, (encoder's,) with `next_frame`, and the zero states."""
         layers, start = [], []
         shape = x.shape[2:]
         for i, features in enumerate(self.hidden):
-            cells = [
-                ConvLSTM(features, self.kernel, self.peephole, name=f"{part}_{i}") for part in ("encode", "forecast")
-            ]
+            parts = ("encode",) if self.next_frame else ("encode", "forecast")
+            cells = [ConvLSTM(features, self.kernel, self.peephole, name=f"{part}_{i}") for part in parts]
             layers.append(tuple(cell.weights(shape) for cell in cells))
             start.append(cells[0].zeros(x[:, 0]))
             shape = (*shape[:2], features)

@@ -44,6 +44,29 @@ def test_the_scan_is_a_loop_over_encoder_and_forecaster(settings):
     np.testing.assert_allclose(made, jnp.stack(wanted, 1), atol=1e-5)
 
 
+@pytest.mark.parametrize("settings", [{}, {"peephole": True, "residual": True}, {"logits": True}])
+def test_with_next_frame_one_stack_forecasts_every_frame_from_those_before_it(settings):
+    net = ConvLSTMPredictor(SHAPE, future=2, hidden=(3, 2), patch=2, next_frame=True, **settings)
+    params = net.init(jax.random.key(1), VIDEO, {}, train=False)["params"]
+    params = jax.tree.map(lambda x: x + 0.2 * jax.random.normal(jax.random.key(2), x.shape), params)
+    cells = [ConvLSTM(n, peephole=settings.get("peephole", False)) for n in (3, 2)]
+    states = [cell.zeros(space_to_depth(VIDEO[:, 0], 2)) for cell in cells]
+    x, wanted = VIDEO[:, 0], []
+    for t in range(1, 5):
+        below = known = space_to_depth(x, 2)
+        for i, cell in enumerate(cells):
+            states[i] = cell.apply({"params": params[f"encode_{i}"]}, below, states[i])
+            below = states[i][0]
+        y = jnp.concatenate([h for h, _ in states], -1) @ params["head_kernel"] + params["head_bias"]
+        y = depth_to_space(y + known if settings.get("residual") else y, 2)
+        wanted.append(y)
+        forecast = 2 * jax.nn.sigmoid(y) - 1 if settings.get("logits") else y
+        x = VIDEO[:, t] if t < 3 else forecast
+    wanted = jnp.stack(wanted, 1)
+    np.testing.assert_allclose(net.apply({"params": params}, VIDEO, {}, train=True), wanted, atol=1e-5)
+    np.testing.assert_allclose(net.apply({"params": params}, VIDEO, {}, train=False), wanted[:, 2:], atol=1e-5)
+
+
 def test_a_fresh_residual_predictor_is_persistence():
     net = functional(ConvLSTMPredictor(SHAPE, future=2, hidden=(3,), patch=2, residual=True))
     params, stats = net.init(jax.random.key(1), VIDEO, {})
@@ -53,7 +76,12 @@ def test_a_fresh_residual_predictor_is_persistence():
 
 @pytest.mark.parametrize(
     ("settings", "says"),
-    [({"patch": 4}, "patches of 4"), ({"kernel": 2}, "odd kernel"), ({"logits": True, "residual": True}, "residual")],
+    [
+        ({"patch": 4}, "patches of 4"),
+        ({"kernel": 2}, "odd kernel"),
+        ({"logits": True, "residual": True}, "residual"),
+        ({"next_frame": True, "feedback": False}, "feedback"),
+    ],
 )
 def test_predictors_that_cannot_be(settings, says):
     net = ConvLSTMPredictor(SHAPE, future=2, hidden=(3,), **{"patch": 2, **settings})
