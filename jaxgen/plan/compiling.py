@@ -46,8 +46,9 @@ def check(topology: str) -> None:
 
 
 def environment(topology: str, chips: int) -> dict[str, str]:
-    """Of the compiling process: no device of this machine but CPUs, none of its compilation cache."""
-    env = os.environ | {"JAX_PLATFORMS": "cpu", "TPU_SKIP_MDS_QUERY": "1"}
+    """Of the compiling process: no device of this machine but CPUs, none of its compilation cache, and, as it uses no
+    TPU, no claim on one against others that plan at the same time."""
+    env = os.environ | {"JAX_PLATFORMS": "cpu", "TPU_SKIP_MDS_QUERY": "1", "ALLOW_MULTIPLE_LIBTPU_LOAD": "true"}
     env.pop("JAX_COMPILATION_CACHE_DIR", None)
     kept = [flag for flag in env.get("XLA_FLAGS", "").split() if "device_count" not in flag]
     if topology.startswith("cpu"):

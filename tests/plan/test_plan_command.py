@@ -2,6 +2,9 @@
 
 import importlib.util
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -108,6 +111,24 @@ def test_every_family_compiles_for_a_tpu(name, tmp_path):
     assert found["train"]["source"] == "compiled"
     assert found["train"]["fits"]
     assert found["train"]["memory_per_chip"]["activations"] >= 0
+
+
+@pytest.mark.long
+def test_two_plans_for_a_tpu_side_by_side(tmp_path):
+    if importlib.util.find_spec("libtpu") is None:
+        pytest.skip("needs libtpu: pip install 'jaxgen[plan]'")
+    command = [sys.executable, "-m", "jaxgen.cli", "plan", "vae/mlp_digits:smoke", "--topology", "v5e:2x2", "--no-task"]
+    started = [
+        subprocess.Popen(
+            [*command, "--out", str(tmp_path / f"{i}.json")],
+            env=os.environ | {"JAXGEN_CACHE": str(tmp_path / f"cache{i}")},
+            stderr=subprocess.PIPE,
+        )
+        for i in range(2)
+    ]
+    for i, process in enumerate(started):
+        assert process.wait() == 0, process.stderr.read().decode()
+        assert json.loads((tmp_path / f"{i}.json").read_text())["train"]["source"] == "compiled"
 
 
 def test_what_a_worker_says_or_does_not_say():
