@@ -5,8 +5,8 @@ Parameters: 66,052
 Command: jaxgen train video/convlstm_moving_mnist
 Hardware: 2 CPU cores (Intel Xeon 2.5 GHz)
 Time: 39 minutes on one core
-Score: mean squared error 0.0102 at +1 and 0.0309 at +10 frames (persistence 0.0252 and 0.0848), 36.7 summed over a frame.
-  `jaxgen evaluate video/convlstm_moving_mnist`, seed 0
+Score: mean squared error 0.0102 at +1 and 0.0309 at +10 frames (persistence 0.0252 and 0.0848), 36.7 summed over a
+  frame. `jaxgen evaluate video/convlstm_moving_mnist`, seed 0
 """
 
 from jaxgen.zoo.defaults import base, clips, constant_ema, forecasts, optimizer, prediction, smoke_prediction

@@ -53,9 +53,11 @@ def test_two_processes_lose_one_stop_and_go_on_as_one(tmp_path):
     finally:
         tools.end(children)
     said = (tmp_path / "0.log").read_text()
-    # A step meets the loss at once; a save waits for it until jax, after the heartbeat's 10 s, ends the process.
+    # A step meets the loss at once and says so; a save waits for it until jax, after the heartbeat's 10 s, ends the
+    # process, for which the witness then speaks.
     assert code in (1, -signal.SIGABRT), said
-    assert lost < 60, said
+    assert code != 1 or "Another process was lost." in said
+    assert lost < 30, said
     assert said.count("jaxgen: ") == 1
     assert "Start all again to go on from the newest checkpoint." in said
 
