@@ -60,23 +60,6 @@ def draw(stored: np.ndarray, seed: int, indices: np.ndarray, side: int, frames: 
     return {"video": video, "which": which}
 
 
-def shrink(images: np.ndarray, size: int) -> np.ndarray:
-    """Digits uint8 [N, d, d, 1] -> [N, size, size, 1], each pixel the mean of those it covers; unchanged with size 0.
-
-    Raises:
-      UserError: size does not divide d.
-    """
-    stored = images.shape[1]
-    if not size:
-        return images
-    if stored % size:
-        raise UserError(
-            f"data.digit_size is {size}, but digits are stored with {stored} pixels; take a divisor of that."
-        )
-    cells = images.reshape(len(images), size, stored // size, size, stored // size, 1)
-    return np.rint(cells.mean((2, 4))).astype(np.uint8)
-
-
 def mnist(settings: Settings) -> Source:
     """Two MNIST digits in 64 x 64 pixels, 20 frames, unless set otherwise."""
     return _source("moving_mnist", settings, 64, lambda: prepared.open(Settings(name="mnist", path=settings.path)))
@@ -98,8 +81,7 @@ def _source(name: str, settings: Settings, side: int, opened: Callable[[], Sourc
         @functools.cache
         def held() -> Examples:
             whole = source.splits[part]
-            stored = whole.gather(np.arange(whole.size))
-            return {**stored, "image": shrink(stored["image"], settings.digit_size)}
+            return whole.gather(np.arange(whole.size))
 
         def gather(indices: np.ndarray) -> Examples:
             stored = held()

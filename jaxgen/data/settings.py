@@ -32,7 +32,6 @@ class Settings(NamedTuple):
     hop: int = 1
     label: tuple[int, ...] = ()
     digits: int = 2
-    digit_size: int = 0
     target: str = ""
     common_names: bool = False
     drawing: str = "edges"
@@ -61,7 +60,7 @@ def parse(section: Mapping[str, Any]) -> Settings:
         raise UserError(f"data.channels is {settings.channels}; it must be 1 (grey), 3 (RGB) or 0 (as stored).")
     if not 0 <= settings.background <= 255:
         raise UserError(f"data.background is {settings.background}; it must be a grey level from 0 to 255.")
-    for key in ("size", "pad", "random_crop", "workers", "memory_mb", "frames", "short", "digit_size"):
+    for key in ("size", "pad", "random_crop", "workers", "memory_mb", "frames", "short"):
         if getattr(settings, key) < 0:
             raise UserError(f"data.{key} is {getattr(settings, key)}; it must not be negative.")
     for key in ("hop", "digits"):

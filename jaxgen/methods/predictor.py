@@ -75,18 +75,14 @@ def predictor(
         if value < 1:
             raise UserError(f"method.{name} is {value}; it should be at least 1.")
 
-    def split(batch):
-        video = to_float(batch["video"])
-        return video[:, :context], video[:, context:]
-
     def init(rng, batch, frozen):
-        return net.init(rng, split(batch)[0][:1], {})
+        return net.init(rng, to_float(batch["video"][:1, :context]), {})
 
     def objective(params, state, batch, keys):
-        seen, truth = split(batch)
+        video = to_float(batch["video"])
+        seen, truth = video[:, :context], video[:, context:]
         y, stats = net.apply(params, state.stats[PLAYER], seen, {}, train=True, rng=keys[0])
-        told = to_float(batch["video"])[:, -y.shape[1] :]
-        values = _mean(chosen.values(y, told))
+        values = _mean(chosen.values(y, video[:, -y.shape[1] :]))
         error = 0.25 * _mean(jnp.square(chosen.frames(y[:, -future:]) - truth))
         idle = 0.25 * _mean(jnp.square(seen[:, -1:] - truth))
         return values, Aux({"mse": error, "persistence": idle}, stats=stats)

@@ -194,21 +194,6 @@ def test_moving_digits_keep_their_splits_apart_and_name_single_digits():
         data.load({"name": "moving_digits", "size": 4})
 
 
-def test_smaller_digits_have_the_mean_of_the_pixels_they_cover():
-    np.testing.assert_array_equal(moving.shrink(DIGITS, 0), DIGITS)
-    small = moving.shrink(np.arange(16, dtype=np.uint8).reshape(1, 4, 4, 1) * 10, 2)
-    np.testing.assert_array_equal(small[0, ..., 0], [[25, 45], [105, 125]])
-    clips = data.load({"name": "moving_digits", "digits": 1, "digit_size": 4, "size": 4, "frames": 2})
-    batch = clips.batches("train", 5, 0)(0)
-    stored = moving.shrink(all_of({})["image"], 4)
-    for clip in batch["video"]:  # no way to go: every frame is one of the stored digits
-        assert (stored == clip[0]).all((1, 2, 3)).any()
-        np.testing.assert_array_equal(clip[0], clip[1])
-    for wrong in (3, 16):
-        with pytest.raises(UserError, match="divisor"):
-            data.load({"name": "moving_digits", "digit_size": wrong})
-
-
 def test_a_contact_sheet_shows_a_row_per_clip():
     sheet = data.contact_sheet({"name": "moving_digits", "frames": 3}, rows=2)
     assert sheet.width > 2.5 * 64

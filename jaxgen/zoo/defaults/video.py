@@ -14,7 +14,6 @@ def clips(name: str, **changes: Any) -> dict[str, Any]:
         frames=0,  # frames of a clip; 0: as stored
         hop=1,  # frames between the starts of two clips cut from one recording
         label=(),  # columns of a table of labels that make the class
-        digit_size=0,  # pixels of a digit of "moving_*", a divisor of those stored; 0: as stored
         digits=2,  # of "moving_*"; clips of one digit have its class as label
     )
     return keys | changes
@@ -83,8 +82,6 @@ def smoke_sprites(config: ConfigDict) -> None:
 
 
 def _few_moving_digits(config: ConfigDict, **data: Any) -> None:
-    config.data.update(
-        name="moving_digits", path="", train="train", test="test", flip=False, label=(), digit_size=0, **data
-    )
+    config.data.update(name="moving_digits", path="", train="train", test="test", flip=False, label=(), **data)
     config.eval.samples = 8
     few_reported_steps(config, steps=3, samples=2)
