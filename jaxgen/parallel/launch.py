@@ -1,9 +1,9 @@
 """Starting as one of several processes, and ending with them.
 
-jax.distributed is the engine: it finds the processes, watches their heartbeats, and ends all when one is lost. Added
-here are the sentences. An orderly failure is told to the others through the coordinator's key-value store, so that each
-says why it stops; a process that jax or the system ends without a word (SIGKILL, a lost coordinator) has a witness,
-a small process that sees its pipe close and says what to do.
+jax.distributed is the engine: it finds the processes and watches their heartbeats. Added here are the sentences. An
+orderly failure is told to the others through the coordinator's key-value store, so that each says why it stops. When
+a process was killed jax tells who is left, and each of these ends in order. A process that jax or the system ends
+without a word (SIGKILL, a lost coordinator) has a witness, a small process that sees its pipe close and says so.
 """
 
 import atexit
@@ -27,6 +27,8 @@ HEARTBEAT = 10
 """Seconds without a sign of life after which a process counts as dead."""
 PATIENCE = 300
 """Seconds to wait for the others at the start."""
+LAST = 3600
+"""Seconds to wait for the others at the end: process 0 may still be drawing."""
 HELP = "Name --coordinator, --processes and --process-id, or train in this process alone with --processes 1."
 KEY = "jaxgen/failed"
 RANKS = (("SLURM_PROCID", "SLURM_NTASKS"), ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"), ("PMI_RANK", "PMI_SIZE"))
@@ -67,6 +69,8 @@ def start(coordinator: str = "", processes: int = 0, process_id: int = -1, timeo
             return
     with _deadline(timeout, coordinator, how.get("process_id")):
         try:
+            # Otherwise jax aborts every process as soon as one is lost, often before a word can be said.
+            jax.config.update("jax_enable_recoverability", True)
             # jax ends the process by itself when its own time is up; ours comes first, with a sentence.
             jax.distributed.initialize(**how, initialization_timeout=timeout + 60, heartbeat_timeout_seconds=HEARTBEAT)
         except Exception as error:
@@ -146,6 +150,7 @@ def _line(error: BaseException) -> str:
 # ---- ending together
 
 _joined = False
+_leaving = threading.Event()
 _witness: subprocess.Popen | None = None
 _last_words = threading.Lock()
 """Taken by whoever ends this process, and never given back: one sentence each."""
@@ -172,16 +177,17 @@ def _watch() -> None:
     """Wait in a thread for another process's failure, and set up the witness of this one."""
     global _joined, _witness
     _joined = True
-    atexit.register(_dismiss)
+    atexit.register(_part)
     known = _distributed()
     last = (
         f"jaxgen: {name()} was ended without a word: it was killed, or another process was lost. Whoever failed first "
-        "says why. Start all again to go on from the newest checkpoint.\n"
+        f"says why. {AGAIN}\n"
     )
     with contextlib.suppress(OSError):
         _witness = subprocess.Popen([sys.executable, "-ISc", WITNESS, last], stdin=subprocess.PIPE)
     if known is not None:
-        threading.Thread(target=_listen, args=(known,), name="jaxgen-launch", daemon=True).start()
+        for task in (_listen, _count):
+            threading.Thread(target=task, args=(known,), name=f"jaxgen{task.__name__}", daemon=True).start()
 
 
 def _listen(known: Any) -> None:
@@ -193,6 +199,34 @@ def _listen(known: Any) -> None:
             continue
         if told["process"] != known.process_id:
             _end(told["code"], f"{told['name']} has stopped: {told['why']}")
+
+
+def _count(known: Any) -> None:
+    """End when a process is missing. `get_live_nodes` returns when each process has called it or has lost its
+    heartbeat, so a process that is busy is not taken for dead."""
+    everyone = list(range(known.num_processes))
+    while not _leaving.is_set():
+        try:
+            alive = known.client.get_live_nodes(everyone)
+        except Exception:  # the coordinator is gone, for which jax ends this process
+            return
+        if len(alive) < len(everyone) and not _leaving.is_set():
+            _end(1, LOST_PEER)
+        time.sleep(0.5)
+
+
+def _part() -> None:
+    """The end of a process that went well: together with the others, and process 0, where all are connected, last."""
+    _leaving.set()
+    known = _distributed()
+    if known is not None:
+        try:
+            known.client.wait_at_barrier("jaxgen/end", LAST * 1000)
+        except Exception:
+            _end(1, LOST_PEER)
+        while known.process_id == 0 and len(known.client.get_live_nodes(list(range(known.num_processes)))) > 1:
+            time.sleep(0.05)
+    _dismiss()
 
 
 def _end(code: int, sentence: str, tell: bool = False) -> None:
@@ -232,6 +266,8 @@ def leave(code: int, sentence: str) -> None:
     _end(code, sentence, tell=jax.distributed.is_initialized())
 
 
+AGAIN = "Start all again to go on from the newest checkpoint."
+LOST_PEER = f"Another process was lost. {AGAIN}"
 LOST = ("gloo", "nccl", "coordination service", "heartbeat", "barrier failed", "connection closed by peer")
 """What errors of a step or of a save say when another process is no longer there."""
 
@@ -239,7 +275,7 @@ LOST = ("gloo", "nccl", "coordination service", "heartbeat", "barrier failed", "
 def last_words(error: BaseException) -> tuple[int, str]:
     """(exit code, sentence) for an error in one of several processes; the traceback of an unknown one is shown."""
     if any(sign in str(error).lower() for sign in LOST):
-        return 1, "Another process was lost. Start all again to go on from the newest checkpoint."
+        return 1, LOST_PEER
     if isinstance(error, UserError):
         return 2, str(error)
     if isinstance(error, KeyboardInterrupt):
