@@ -32,8 +32,8 @@ def _dit():
         norm_eps=1e-6,
     )
     peer = scatter(share_embeddings(peer))
-    net = DiT((32, 32, 4), CLASSES, 384, 12, 6, 4, shift=1.0, scan=True)
-    return net, weights(peer, scan=True), peer
+    net = DiT((32, 32, 4), CLASSES, 384, 12, 6, 4, shift=1.0)
+    return net, weights(peer, scan=False), peer
 
 
 def _labels(batch: int) -> np.ndarray:

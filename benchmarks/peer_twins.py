@@ -60,7 +60,11 @@ class _Forecast(nn.Module):
                 below = states[layer][0]
             if t >= length:
                 frames.append(self.head(torch.cat([h for h, _ in states], 1)))
-        return nn.functional.pixel_shuffle(torch.stack(frames, 1), self.patch)
+        return (
+            nn.functional.pixel_shuffle(torch.cat(frames), self.patch)
+            .unflatten(0, (self.future, batch))
+            .transpose(0, 1)
+        )
 
 
 def convlstm(batch: int) -> Pair:

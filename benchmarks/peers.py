@@ -31,7 +31,7 @@ from peer_models import dcgan, glow, unet, unet_sampling
 from peer_pairs import Model, Pair, first, modes, present
 from peer_twins import convlstm, edsr, pixelcnn, pixelcnn_sampling
 
-from jaxgen.parallel import make_mesh
+from jaxgen.parallel import compiler_options, make_mesh
 
 MODELS = {
     "unet": Model("diffusers UNet2DModel, DDIMScheduler", "diffusers", unet_sampling, unet),
@@ -71,7 +71,7 @@ def placements(inputs: tuple[np.ndarray, ...]) -> dict[str, tuple]:
 
 def sampling(pair: Pair, chosen: dict) -> tuple[dict[str, Callable[[], object]], float]:
     """({side: one call}, largest difference over the largest value), after comparing outputs."""
-    ours = jax.jit(pair.ours)
+    ours = jax.jit(pair.ours, compiler_options=compiler_options())
     calls: dict[str, Callable[[], object]] = {}
     found: dict[str, np.ndarray] = {}
     for name, (whole, divided) in placements(pair.inputs).items():
@@ -97,7 +97,9 @@ def sampling(pair: Pair, chosen: dict) -> tuple[dict[str, Callable[[], object]],
 
 def training(pair: Pair, chosen: dict) -> tuple[dict[str, Callable[[], object]], float]:
     """The same for a gradient; losses and the norms of the whole gradients are compared."""
-    gradient = jax.jit(jax.value_and_grad(lambda p, *x: jnp.mean(jnp.square(pair.ours(p, *x)))))
+    gradient = jax.jit(
+        jax.value_and_grad(lambda p, *x: jnp.mean(jnp.square(pair.ours(p, *x)))), compiler_options=compiler_options()
+    )
     calls: dict[str, Callable[[], object]] = {}
     found: dict[str, tuple[float, float]] = {}
     for name, (whole, divided) in placements(pair.inputs).items():

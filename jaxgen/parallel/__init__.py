@@ -1,5 +1,6 @@
 """Mesh, sharding rules, the two execution strategies of one pure step, and tasks in chunks."""
 
+from jaxgen.parallel.compiling import compiler_options
 from jaxgen.parallel.mesh import divided, make_mesh, split_cpu
 from jaxgen.parallel.rules import shardings
 from jaxgen.parallel.strategies import Strategy, jit_strategy, place, pmap_strategy
@@ -8,6 +9,7 @@ from jaxgen.parallel.tiles import cut, join
 
 __all__ = [
     "Strategy",
+    "compiler_options",
     "cut",
     "divided",
     "jit_strategy",

@@ -13,6 +13,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jaxgen.core import REMAT, Method, State, UserError, choose, remat, trees
 from jaxgen.parallel import rules as sharding_rules
+from jaxgen.parallel.compiling import compiler_options
 from jaxgen.parallel.mesh import BATCH, DATA, batch_parts, check_divides, divided, global_size
 from jaxgen.parallel.mesh import rows as rows_of
 
@@ -78,7 +79,9 @@ def _born(
 
     def init(rng, batch, frozen):
         places = jax.tree.map(lambda s: s.sharding, abstract(rng, batch, frozen))
-        return jax.jit(make, out_shardings=places)(rng, put_one(batch), place(frozen, places.frozen))
+        return jax.jit(make, out_shardings=places, compiler_options=compiler_options())(
+            rng, put_one(batch), place(frozen, places.frozen)
+        )
 
     return init, abstract
 
@@ -144,7 +147,9 @@ def jit_strategy(
         frozen, kept = state.frozen, state.replace(frozen={})
         key = jax.tree.structure(kept)
         if key not in compiled:
-            compiled[key] = jax.jit(trained, donate_argnums=0, out_shardings=(places(kept), whole))
+            compiled[key] = jax.jit(
+                trained, donate_argnums=0, out_shardings=(places(kept), whole), compiler_options=compiler_options()
+            )
         kept, metrics = compiled[key](kept, frozen, batch)
         return kept.replace(frozen=frozen), metrics
 

@@ -9,6 +9,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxgen.core import Task, Weights
+from jaxgen.parallel.compiling import compiler_options
 from jaxgen.parallel.mesh import divided
 from jaxgen.parallel.strategies import place
 
@@ -28,11 +29,13 @@ def task_program(task: Task, mesh: Mesh | None = None) -> Program:
             return task.fn(weights, keys, inputs)
 
     if mesh is None:
-        return jax.jit(program)
+        return jax.jit(program, compiler_options=compiler_options())
     split = _split(mesh)
     # Every process gets all outputs, as far as there are several.
     made = NamedSharding(mesh, PartitionSpec()) if jax.process_count() > 1 else split
-    return jax.jit(program, in_shardings=(None, None, split, split), out_shardings=made)
+    return jax.jit(
+        program, in_shardings=(None, None, split, split), out_shardings=made, compiler_options=compiler_options()
+    )
 
 
 def _split(mesh: Mesh) -> NamedSharding:

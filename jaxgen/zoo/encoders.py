@@ -74,7 +74,8 @@ def chunked(
     mesh, count = parallel.make_mesh(), jax.device_count()
     chunk = -(-chunk // count) * count
     split, whole = (NamedSharding(mesh, spec) for spec in (PartitionSpec(parallel.mesh.BATCH), PartitionSpec()))
-    weights, compiled = jax.device_put(weights, whole), jax.jit(program)
+    weights = jax.device_put(weights, whole)
+    compiled = jax.jit(program, compiler_options=parallel.compiler_options())
 
     def run(*arrays: np.ndarray) -> dict[str, np.ndarray]:
         parts = []

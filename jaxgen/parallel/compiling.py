@@ -1,0 +1,25 @@
+"""What the compiler is told about every program of ours, where its own choice is poor."""
+
+import functools
+
+import jax
+
+_YNN = "LIBRARY_FUSION_TYPE_"
+
+
+@functools.cache
+def compiler_options() -> dict[str, str]:
+    """For `jax.jit(..., compiler_options=compiler_options())`; starts a backend.
+
+    On CPU XLA hands matrix products, sums and convolutions to the library YNNPACK, whose convolutions of up to 128
+    channels take twice as long as XLA's own (`docs/performance.md`): it keeps the products and the sums. Empty for
+    accelerators, and where this version of XLA does not know the option.
+    """
+    if jax.default_backend() != "cpu":
+        return {}
+    found = {"xla_cpu_experimental_ynn_fusion_type": f"{_YNN}INDIVIDUAL_DOT,{_YNN}REDUCE"}
+    try:
+        jax.jit(lambda: 0, compiler_options=found).lower().compile()
+    except Exception:  # each version of jax refuses in its own way
+        return {}
+    return found
