@@ -7,32 +7,35 @@ needed on a backend that does not skip zeros. Writing n = s q + r, only every s-
 the s^2 phases (r_h, r_w) is a stride-1 convolution of y with its own taps (Shi et al. 2016, "Is the Deconvolution
 Layer the Same as a Convolutional Layer?"):
     (2)  up(y, w)[s q + r] = sum_d y[q + d] w[r + p - s d],   0 <= r + p - s d < k
-Two layouts give the same numbers. With many output channels, one convolution per phase: no multiplication is wasted.
-With few, the phases become channels of a single convolution followed by depth-to-space: some taps are zero, but the
-matrix product is not as thin as one channel would make it.
+Two ways give the same numbers. Usually, one convolution per phase. With few output channels that is a thin matrix
+product, and with few pixels most of the time goes into turning w round; (1) is then one product of every pixel with all
+taps of w as it lies,
+    (3)  z[m, a, i] = sum_o y[m, o] w[a, i, o],   up(y, w)[n, i] = sum_{m, a : s m + a - p = n} z[m, a, i]
+whose patches of k^2 pixels are added where they overlap.
 """
+
+import math
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxgen.ops.resample import depth_to_space
-
 _LAYOUT = ("NHWC", "HWIO", "NHWC")
 FEW = 16
-"""Fewer output channels than this are computed in one convolution for all phases."""
+"""Fewer output channels than this, or fewer pixels than input channels, are computed by eq. (3)."""
 
 
 def sub_pixel(y: jax.Array, w: jax.Array, stride: int = 2) -> jax.Array:
-    """Eq. (1) by eq. (2): y [B, H, W, O], w [k, k, I, O], k >= stride -> [B, H * stride, W * stride, I].
+    """Eq. (1) by eq. (2) or (3): y [B, H, W, O], w [k, k, I, O], k >= stride -> [B, H * stride, W * stride, I].
 
     Equals `flax.linen.ConvTranspose(I, (k, k), (stride, stride), padding="SAME", transpose_kernel=True)` with kernel w
     where k - stride is even or the convolution pads the smaller half first, as "SAME" does. Differentiable in both
     modes to any order, by plain convolutions of stride 1.
     """
-    kernel = jnp.swapaxes(w, 2, 3)
-    return _stacked(y, kernel, stride) if w.shape[2] < FEW else _separate(y, kernel, stride)
+    if w.shape[2] < FEW or math.prod(y.shape[:3]) < y.shape[3]:
+        return _overlapping(y, w, stride)
+    return _separate(y, jnp.swapaxes(w, 2, 3), stride)
 
 
 def _taps(kernel: int, stride: int) -> list[dict[int, int]]:
@@ -55,14 +58,18 @@ def _separate(y, kernel, stride):
     return jnp.stack(lines, axis=2).reshape(batch, height * stride, width * stride, -1)
 
 
-def _stacked(y, kernel, stride):
-    """One convolution, phases as channels; a tap outside the kernel is zero."""
-    size, _, inputs, outputs = kernel.shape
-    taps = _taps(size, stride)
-    low, high = min(min(t) for t in taps), max(max(t) for t in taps)
-    index = np.array([[t.get(d, size) for t in taps] for d in range(low, high + 1)])  # [offsets, phases]
-    padded = jnp.pad(kernel, ((0, 1), (0, 1), (0, 0), (0, 0)))
-    parts = padded[index][:, :, index]  # [offsets, phases, offsets, phases, in, out]
-    parts = parts.transpose(0, 2, 4, 1, 3, 5).reshape(len(index), len(index), inputs, stride * stride * outputs)
-    x = lax.conv_general_dilated(y, parts, (1, 1), [(-low, high)] * 2, dimension_numbers=_LAYOUT)
-    return depth_to_space(x, stride)
+def _overlapping(y, w, stride):
+    """Eq. (3). A patch is cut into blocks of `stride` pixels, and those at the same place of all patches are added."""
+    batch, height, width, _ = y.shape
+    kernel, outputs = w.shape[0], w.shape[2]
+    blocks, before = -(-kernel // stride), (kernel - stride) // 2
+    w = jnp.pad(w, [(0, blocks * stride - kernel)] * 2 + [(0, 0)] * 2)
+    taps = w.reshape(blocks, stride, blocks, stride, outputs, -1)
+    z = jnp.einsum("bhwo,lrmcio->lmbhrwci", y, taps)
+    total = sum(
+        jnp.pad(z[i, j], ((0, 0), (i, blocks - 1 - i), (0, 0), (j, blocks - 1 - j), (0, 0), (0, 0)))
+        for i in range(blocks)
+        for j in range(blocks)
+    )
+    x = jnp.asarray(total).reshape(batch, (height + blocks - 1) * stride, (width + blocks - 1) * stride, outputs)
+    return x[:, before : before + height * stride, before : before + width * stride]

@@ -15,9 +15,10 @@ def normal(seed, *shape):
 
 
 @pytest.mark.parametrize(("kernel", "stride"), [(4, 2), (5, 3), (3, 1)])
-@pytest.mark.parametrize("channels", [2, convolution.FEW])
-def test_it_equals_the_transposed_convolution_of_flax(kernel, stride, channels):
-    y, w = normal(0, 2, 3, 4, 5), normal(1, kernel, kernel, channels, 5)
+@pytest.mark.parametrize(("inputs", "channels"), [(5, 2), (5, convolution.FEW), (30, convolution.FEW)])
+def test_it_equals_the_transposed_convolution_of_flax(kernel, stride, inputs, channels):
+    """With many pixels and channels; few output channels; fewer pixels (24) than input channels."""
+    y, w = normal(0, 2, 3, 4, inputs), normal(1, kernel, kernel, channels, inputs)
     layer = nn.ConvTranspose(channels, (kernel, kernel), (stride, stride), use_bias=False, transpose_kernel=True)
     expected = layer.apply({"params": {"kernel": w}}, y)
     np.testing.assert_allclose(

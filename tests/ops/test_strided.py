@@ -50,6 +50,15 @@ def test_derivatives_of_a_large_batch_are_those_of_the_plain_convolution(kernel,
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-3)
 
 
+@pytest.mark.parametrize(("kernel", "stride"), [(3, 1), ((1, 5), 1), (4, 2), (5, 2), (7, 4)])
+def test_few_images_are_cut_into_strips_without_a_difference(kernel, stride):
+    tall, wide = kernel if isinstance(kernel, tuple) else (kernel, kernel)
+    x, w = draw(0, 2, 8 * stride, 6 * stride, 3), draw(1, tall, wide, 3, 5)
+    g = draw(2, 2, 8, 6, 5)
+    ours = jax.vjp(lambda w: strided.down(x, w, stride), w)[1](g)[0]
+    np.testing.assert_allclose(ours, jax.vjp(lambda w: plain(x, w, stride), w)[1](g)[0], rtol=1e-4, atol=1e-4)
+
+
 def test_accelerators_get_the_same_weight_gradient_in_the_plain_form(monkeypatch):
     x, y = draw(0, 4, 8, 8, 3), draw(2, 4, 4, 4, 5)
     here = strided.correlate(x, y, 2, 5)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from random_weights import random_weights
 
-from jaxgen import evals
+from jaxgen import evals, parallel
 from jaxgen.core import UserError
 from jaxgen.interop import inception as interop
 from jaxgen.interop import perceptual
@@ -67,7 +67,10 @@ def test_the_distance_of_two_sets_is_the_same_for_any_batch_size(small, size):
 def test_the_distance_of_two_sets_is_the_same_on_one_device_and_on_four(slim, small):
     assert jax.device_count() == 4
     net, weights = slim
-    prepared = jax.jit(lambda x: functional(net).apply(weights.params, {}, encoders.prepare(x, small.protocol))[0])
+    prepared = jax.jit(
+        lambda x: functional(net).apply(weights.params, {}, encoders.prepare(x, small.protocol))[0],
+        compiler_options=parallel.compiler_options(),
+    )
 
     def alone(v):
         """By one device, eight images at a time."""
