@@ -19,8 +19,8 @@ BATCH = (DATA, FSDP)
 def split_cpu(most: int) -> None:
     """Make up to `most` devices of the CPU, one per core, before jax starts; without effect once it has started.
 
-    XLA's CPU convolutions of up to 128 channels run on one thread each, so dividing a batch among the cores can
-    pay (`docs/performance.md` says where). A device count in XLA_FLAGS goes before. Accelerators are untouched.
+    Much of a narrow network runs on one thread, so dividing a batch among the cores can pay (`docs/results/speed.md`
+    says where). A device count in XLA_FLAGS goes before. Accelerators are untouched.
     """
     if "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", ""):
         return
