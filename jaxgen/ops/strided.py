@@ -23,7 +23,7 @@ from jaxgen.ops import convolution
 _LAYOUT = ("NHWC", "HWIO", "NHWC")
 FEW, STRIPS = 3, 4
 """Fewer images than FEW are cut into STRIPS for (3): there the batch takes the place of the channels, and a
-convolution of one or two channels takes up to 8 times as long as one of the same numbers in more channels."""
+convolution of one or two channels is slower than one of the same numbers in more channels."""
 
 
 def whole_rows(x: jax.Array) -> jax.Array:

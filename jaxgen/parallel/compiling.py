@@ -11,8 +11,8 @@ _YNN = "LIBRARY_FUSION_TYPE_"
 def compiler_options() -> dict[str, str]:
     """For `jax.jit(..., compiler_options=compiler_options())`; starts a backend.
 
-    On CPU XLA hands matrix products, sums and convolutions to the library YNNPACK, whose convolutions of up to 128
-    channels take twice as long as XLA's own (`docs/performance.md`): it keeps the products and the sums. Empty for
+    On CPU XLA hands matrix products, sums and convolutions to the library YNNPACK, whose convolutions are
+    slower than XLA's own (by how much: `benchmarks/convolution.py`): it keeps the products and the sums. Empty for
     accelerators, and where this version of XLA does not know the option.
     """
     if jax.default_backend() != "cpu":
