@@ -9,7 +9,7 @@ Layer the Same as a Convolutional Layer?"):
     (2)  up(y, w)[s q + r] = sum_d y[q + d] w[r + p - s d],   0 <= r + p - s d < k
 Two ways give the same numbers. Usually, one convolution per phase. With few output channels that is a thin matrix
 product, and with few pixels most of the time goes into turning w round; (1) is then one product of every pixel with all
-taps of w as it lies,
+taps of w,
     (3)  z[m, a, i] = sum_o y[m, o] w[a, i, o],   up(y, w)[n, i] = sum_{m, a : s m + a - p = n} z[m, a, i]
 whose patches of k^2 pixels are added where they overlap.
 """
@@ -22,8 +22,14 @@ import numpy as np
 from jax import lax
 
 _LAYOUT = ("NHWC", "HWIO", "NHWC")
-FEW = 16
-"""Fewer output channels than this, or fewer pixels than input channels, are computed by eq. (3)."""
+FEW, LARGEST = 16, 8
+"""Fewer output channels than FEW are computed by eq. (3) if z is at most LARGEST times as large as y, fewer pixels than
+input channels always."""
+
+
+def few_outputs(kernel: int, inputs: int, outputs: int) -> bool:
+    """Whether eq. (3) is the way for a kernel [kernel, kernel] between these channels, however many the pixels."""
+    return outputs < FEW and kernel**2 * outputs <= LARGEST * inputs
 
 
 def sub_pixel(y: jax.Array, w: jax.Array, stride: int = 2) -> jax.Array:
@@ -33,8 +39,10 @@ def sub_pixel(y: jax.Array, w: jax.Array, stride: int = 2) -> jax.Array:
     where k - stride is even or the convolution pads the smaller half first, as "SAME" does. Differentiable in both
     modes to any order, by plain convolutions of stride 1.
     """
-    if w.shape[2] < FEW or math.prod(y.shape[:3]) < y.shape[3]:
-        return _overlapping(y, w, stride)
+    if few_outputs(w.shape[0], w.shape[3], w.shape[2]):
+        return _overlapping(y, w, stride, _by_pixel)
+    if math.prod(y.shape[:3]) < y.shape[3]:
+        return _overlapping(y, w, stride, _by_tap)
     return _separate(y, jnp.swapaxes(w, 2, 3), stride)
 
 
@@ -58,18 +66,35 @@ def _separate(y, kernel, stride):
     return jnp.stack(lines, axis=2).reshape(batch, height * stride, width * stride, -1)
 
 
-def _overlapping(y, w, stride):
+def _overlapping(y, w, stride, product):
     """Eq. (3). A patch is cut into blocks of `stride` pixels, and those at the same place of all patches are added."""
     batch, height, width, _ = y.shape
     kernel, outputs = w.shape[0], w.shape[2]
     blocks, before = -(-kernel // stride), (kernel - stride) // 2
     w = jnp.pad(w, [(0, blocks * stride - kernel)] * 2 + [(0, 0)] * 2)
     taps = w.reshape(blocks, stride, blocks, stride, outputs, -1)
-    z = jnp.einsum("bhwo,lrmcio->lmbhrwci", y, taps)
+    wide = jnp.promote_types(y.dtype, jnp.float32)  # the sum over taps is one of the sums of a convolution
     total = sum(
-        jnp.pad(z[i, j], ((0, 0), (i, blocks - 1 - i), (0, 0), (j, blocks - 1 - j), (0, 0), (0, 0)))
-        for i in range(blocks)
-        for j in range(blocks)
+        jnp.pad(z, ((0, 0), (i, blocks - 1 - i), (0, 0), (j, blocks - 1 - j), (0, 0), (0, 0)))
+        for (i, j), z in product(y, taps, wide).items()
     )
-    x = jnp.asarray(total).reshape(batch, (height + blocks - 1) * stride, (width + blocks - 1) * stride, outputs)
+    total = jnp.asarray(total, y.dtype)
+    x = total.reshape(batch, (height + blocks - 1) * stride, (width + blocks - 1) * stride, outputs)
     return x[:, before : before + height * stride, before : before + width * stride]
+
+
+def _by_pixel(y, taps, dtype):
+    """{(block's row l, column m): its z [B, H, r, W, c, I]} of y [B, H, W, O] and taps [l, r, m, c, I, O].
+
+    The product has the pixels in front, so that it is the taps that are turned round in memory.
+    """
+    tall, rows, wide, columns, outputs, inputs = taps.shape
+    z = jnp.matmul(y, taps.transpose(5, 0, 2, 1, 3, 4).reshape(inputs, -1), preferred_element_type=dtype)
+    z = z.reshape(*y.shape[:3], tall, wide, rows, columns, outputs)
+    return {(i, j): z[:, :, :, i, j].transpose(0, 1, 3, 2, 4, 5) for i in range(tall) for j in range(wide)}
+
+
+def _by_tap(y, taps, dtype):
+    """The same with the taps in front, so that it is y that is turned round."""
+    z = jnp.einsum("bhwo,lrmcio->lmbhrwci", y, taps, preferred_element_type=dtype)
+    return {(i, j): z[i, j] for i in range(taps.shape[0]) for j in range(taps.shape[2])}

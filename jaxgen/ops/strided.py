@@ -8,7 +8,7 @@ Each is linear in both arguments, and the derivatives of any of them are the oth
 stay among these three. All three are written as convolutions of channels-last images with HWIO kernels, the one form
 that XLA's CPU backend runs fast everywhere: the forms that automatic differentiation makes of a convolution are 20 to
 100 times slower when dilated (transposed convolutions, gradient penalties of strided critics), and (3) 100 times and
-more inside a `lax.scan`.
+more inside a `lax.scan`. With few output channels (1) is a thin product: there it is eq. (3) of `ops.convolution`.
 """
 
 from functools import partial
@@ -21,9 +21,9 @@ from jax.sharding import AxisType, PartitionSpec
 from jaxgen.ops import convolution
 
 _LAYOUT = ("NHWC", "HWIO", "NHWC")
-FEW, STRIPS = 3, 4
-"""Fewer images than FEW are cut into STRIPS for (3): there the batch takes the place of the channels, and a
-convolution of one or two channels is slower than one of the same numbers in more channels."""
+IMAGES = 8
+"""Fewer images than these are cut into strips for (3): there the batch takes the place of the channels, and a
+convolution of few channels is slower than one of the same numbers in more."""
 
 
 def whole_rows(x: jax.Array) -> jax.Array:
@@ -38,6 +38,18 @@ def whole_rows(x: jax.Array) -> jax.Array:
         return x
     free = PartitionSpec.UNCONSTRAINED
     return lax.with_sharding_constraint(x, PartitionSpec(free, None, None, free))
+
+
+def _cpu() -> bool:
+    return jax.default_backend() == "cpu"
+
+
+def _made(x):
+    """x, computed before it is turned round in memory where `parallel.compiler_options` lets barriers stand.
+
+    Otherwise XLA does both at once, in the order of the result, and walks far through memory for every value.
+    """
+    return lax.optimization_barrier(x)
 
 
 def _convolve(x, w, stride):
@@ -64,6 +76,8 @@ def down(x: jax.Array, w: jax.Array, stride: int = 2) -> jax.Array:
     x = whole_rows(x)
     if w.shape[:2] == (1, 1) and stride == 1:
         return x @ w[0, 0]
+    if stride == 1 and w.shape[0] % 2 and _few(w.shape[:2], *w.shape[2:]):
+        return whole_rows(convolution.sub_pixel(x, _turned(w), 1))
     return whole_rows(_convolve(x, w, stride))
 
 
@@ -76,11 +90,20 @@ def up(y: jax.Array, w: jax.Array, stride: int = 2) -> jax.Array:
     return whole_rows(_spread(y, w, stride))
 
 
+def _turned(w):
+    """The kernel with which (1) is (2), if stride is 1 and the padding even."""
+    return jnp.swapaxes(w[::-1, ::-1], 2, 3)
+
+
+def _few(kernel, inputs, outputs):
+    """Whether a product of every pixel with all taps is the faster convolution of stride 1."""
+    return _cpu() and kernel[0] == kernel[1] and convolution.few_outputs(kernel[0], inputs, outputs)
+
+
 def _spread(y, w, stride):
-    if stride == 1:
-        flipped = jnp.swapaxes(w[::-1, ::-1], 2, 3)
+    if stride == 1 and not _few(w.shape[:2], w.shape[3], w.shape[2]):
         padding = [(k - 1 - before, k - 1 - after) for k in w.shape[:2] for before, after in [_same(k, 1)]]
-        return lax.conv_general_dilated(y, flipped, (1, 1), padding, dimension_numbers=_LAYOUT)
+        return lax.conv_general_dilated(y, _turned(w), (1, 1), padding, dimension_numbers=_LAYOUT)
     if w.shape[0] >= stride:
         return convolution.sub_pixel(y, w, stride)
     batch, height, width, _ = y.shape
@@ -88,12 +111,16 @@ def _spread(y, w, stride):
     return jax.linear_transpose(lambda x: _convolve(x, w, stride), like)(y)[0]
 
 
-def _strips(x, y, stride):
-    """Every image, its rows padded, as STRIPS examples that together have the same sum (3)."""
-    rows = y.shape[1] // STRIPS
-    reach = rows * stride + x.shape[1] - y.shape[1] * stride
-    parts = [x[:, i * rows * stride :][:, :reach] for i in range(STRIPS)]
-    return jnp.concatenate(parts), jnp.concatenate(jnp.split(y, STRIPS, axis=1))
+def _strips(images, kernels, stride, above):
+    """The rows of images, padded by `above`, and of kernels as more examples that together have the same sum (3)."""
+    batch, rows = kernels.shape[:2]
+    count = max(n for n in (1, 2, 4, 8) if n == 1 or (n * batch <= IMAGES and rows % n == 0))
+    if count == 1:
+        return images, kernels, above
+    step, reach = rows // count * stride, images.shape[1] + sum(above) - (rows - rows // count) * stride
+    images = jnp.pad(images, ((0, 0), above, (0, 0), (0, 0)))
+    parts = [images[:, i * step :][:, :reach] for i in range(count)]
+    return jnp.concatenate(parts), jnp.concatenate(jnp.split(kernels, count, axis=1)), (0, 0)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3))
@@ -102,20 +129,33 @@ def correlate(x: jax.Array, y: jax.Array, stride: int, kernel: int | tuple[int, 
     tall, wide = _sides(kernel)
     x, y = whole_rows(x), whole_rows(y)
     if tall == wide == stride == 1:
+        x, y = _made((x, y)) if _cpu() else (x, y)
         return jnp.einsum("bhwi,bhwo->io", x, y)[None, None]
-    if jax.default_backend() != "cpu":  # accelerators have algorithms of their own for the plain form
+    if not _cpu():  # accelerators have algorithms of their own for the plain form
         like = jax.ShapeDtypeStruct((tall, wide, x.shape[3], y.shape[3]), x.dtype)
         return jax.linear_transpose(lambda w: _convolve(x, w, stride), like)(y)[0]
     padding = [_same(tall, stride), _same(wide, stride)]
-    if x.shape[0] < FEW and y.shape[1] % STRIPS == 0:
-        x, y = _strips(jnp.pad(x, ((0, 0), padding[0], (0, 0), (0, 0))), y, stride)
-        padding[0] = (0, 0)
-    # Channels become the batch and the other way round, and y, dilated by the stride, is the kernel that slides over x.
-    images, kernels = x.transpose(3, 1, 2, 0), y.transpose(1, 2, 0, 3)
-    total = lax.conv_general_dilated(
-        images, kernels, (1, 1), padding, rhs_dilation=(stride, stride), dimension_numbers=_LAYOUT
-    )
-    return total[:, :tall, :wide].transpose(1, 2, 0, 3)
+    if stride == 1 and y.shape[3] < x.shape[3]:  # (3) with x and y exchanged is the same kernel turned by half a circle
+        return _turned(_slide(y, x, 1, [side[::-1] for side in padding]))
+    return _slide(x, y, stride, padding)[:tall, :wide]
+
+
+def _slide(images, kernels, stride, padding):
+    """(3) for every a inside the padding: the second argument, dilated by the stride, slides over the first.
+
+    Channels become the batch and the other way round. Of the images, every value is read once for each a: they should
+    be what has fewer channels.
+    """
+    above, beside = padding
+    images, kernels, above = _strips(_made(images), kernels, stride, above)
+    return lax.conv_general_dilated(
+        images.transpose(3, 1, 2, 0),
+        kernels.transpose(1, 2, 0, 3),
+        (1, 1),
+        [above, beside],
+        rhs_dilation=(stride, stride),
+        dimension_numbers=_LAYOUT,
+    ).transpose(1, 2, 0, 3)
 
 
 def _down_back(stride, saved, g):

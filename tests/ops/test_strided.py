@@ -50,13 +50,36 @@ def test_derivatives_of_a_large_batch_are_those_of_the_plain_convolution(kernel,
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-3)
 
 
-@pytest.mark.parametrize(("kernel", "stride"), [(3, 1), ((1, 5), 1), (4, 2), (5, 2), (7, 4)])
-def test_few_images_are_cut_into_strips_without_a_difference(kernel, stride):
+@pytest.mark.parametrize(("inputs", "outputs"), [(40, 3), (3, 40), (2, 3)])
+@pytest.mark.parametrize("kernel", [1, 3, 4, 9])
+def test_few_channels_on_one_side(inputs, outputs, kernel):
+    """Such a side is computed in another way, in the image, in the gradient in it, and in that in the kernel."""
+    x, w, g = draw(0, 2, 6, 8, inputs), draw(1, kernel, kernel, inputs, outputs), draw(2, 2, 6, 8, outputs)
+    ours, back = jax.vjp(lambda x, w: strided.down(x, w, 1), x, w)
+    theirs, theirs_back = jax.vjp(lambda x, w: plain(x, w, 1), x, w)
+    for a, b in zip((ours, *back(g)), (theirs, *theirs_back(g)), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-3)
+
+
+def test_few_outputs_in_half_precision_are_rounded_once():
+    x, w = draw(0, 1, 6, 6, 32), draw(1, 3, 3, 32, 3)
+    half = strided.down(x.astype(jnp.bfloat16), w.astype(jnp.bfloat16), 1)
+    wide = plain(*(a.astype(jnp.bfloat16).astype(jnp.float32) for a in (x, w)), 1)
+    assert half.dtype == jnp.bfloat16
+    np.testing.assert_allclose(half.astype(jnp.float32), wide, rtol=2.0**-8, atol=1e-5)  # half a unit in the last place
+
+
+@pytest.mark.parametrize("images", [1, 2, 3, 5, 8])
+@pytest.mark.parametrize(("kernel", "stride"), [(3, 1), ((1, 5), 1), ((4, 2), 1), (4, 2), (5, 2), (7, 4)])
+def test_few_images_are_cut_into_strips_without_a_difference(kernel, stride, images):
     tall, wide = kernel if isinstance(kernel, tuple) else (kernel, kernel)
-    x, w = draw(0, 2, 8 * stride, 6 * stride, 3), draw(1, tall, wide, 3, 5)
-    g = draw(2, 2, 8, 6, 5)
+    x, w = draw(0, images, 8 * stride, 6 * stride, 3), draw(1, tall, wide, 3, 5)
+    g = draw(2, images, 8, 6, 5)
     ours = jax.vjp(lambda w: strided.down(x, w, stride), w)[1](g)[0]
     np.testing.assert_allclose(ours, jax.vjp(lambda w: plain(x, w, stride), w)[1](g)[0], rtol=1e-4, atol=1e-4)
+    ours = jax.vjp(lambda w: strided.down(g, w, 1), jnp.swapaxes(w, 2, 3))[1](x[:, :8, :6])[0]  # fewer outputs
+    theirs = jax.vjp(lambda w: plain(g, w, 1), jnp.swapaxes(w, 2, 3))[1](x[:, :8, :6])[0]
+    np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
 
 
 def test_accelerators_get_the_same_weight_gradient_in_the_plain_form(monkeypatch):

@@ -26,6 +26,17 @@ def test_convolutions_are_left_to_xla_on_the_cpu():
     assert "ynn" not in told
 
 
+def test_barriers_stand_on_the_cpu():
+    """Without the option the sum and the turning round are one loop, and the barrier is gone."""
+
+    def turned(x):
+        return lax.optimization_barrier(x + 1.0).T
+
+    told = jax.jit(turned, compiler_options=compiler_options()).lower(jnp.ones((8, 16))).compile()
+    assert "opt-barrier" in told.as_text() or "optimization-barrier" in told.as_text()
+    assert jnp.all(told(jnp.ones((8, 16))) == 2.0)
+
+
 def test_accelerators_are_told_nothing(monkeypatch):
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     assert compiler_options() == {}

@@ -1,4 +1,4 @@
-"""The encoding-forecasting ConvLSTM network (Shi et al. 2015, section 3.2), as one scan over time.
+"""The encoding-forecasting ConvLSTM network (Shi et al. 2015, section 3.2), as two scans over time.
 
 Frames are cut into patches (p x p pixels become channels, section 4.1). Two stacks of ConvLSTM cells of equal shape,
 the encoder's e and the forecaster's f, run one after the other over one state; with context frames x_1 ... x_J:
@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgen.core import UserError
-from jaxgen.layers.recurrent import ConvLSTM, conv_lstm
+from jaxgen.layers.recurrent import ConvLSTM, Weights, conv_lstm
 from jaxgen.ops.clips import clips, frames
 from jaxgen.ops.resample import depth_to_space, space_to_depth
 
@@ -62,38 +62,49 @@ class ConvLSTMPredictor(nn.Module):
         kernel = self.param("head_kernel", init, (sum(self.hidden), x.shape[-1]), jnp.float32)
         bias = self.param("head_bias", nn.initializers.zeros, x.shape[-1:], jnp.float32)
 
-        def step(carry, item):
-            states, before = carry
-            seen, forecasting = item
-            known = jnp.where(forecasting, before, seen)
-            below = known if self.feedback else jnp.where(forecasting, 0.0, seen)
+        def advance(stack, below, states):
             new = []
-            for (encode, *forecast), state in zip(layers, states, strict=True):
-                now = encode
-                if forecast:
-                    now = jax.tree.map(lambda e, f: jnp.where(forecasting, f, e), encode, *forecast)
-                state = conv_lstm(now, below, state, self.dtype)
+            for weights, state in zip(stack, states, strict=True):
+                state = conv_lstm(weights, below, state, self.dtype)
                 below = state[0]
                 new.append(state)
-            y = jnp.concatenate([h for h, _ in new], axis=-1) @ kernel + bias
-            y = y + known if self.residual else y
-            frame = jnp.tanh(0.5 * y) if self.logits else y  # 2 s(y) - 1
-            return (new, frame if self.next_frame else jnp.where(forecasting, frame, seen)), y
+            return new
 
-        blank = jnp.zeros((self.future - self.next_frame, *x.shape[:1], *x.shape[2:]), x.dtype)
-        seen = jnp.concatenate([jnp.swapaxes(x, 0, 1), blank])
-        _, y = jax.lax.scan(step, (start, x[:, 0]), (seen, jnp.arange(len(seen)) >= length))
-        y = jnp.swapaxes(y if self.next_frame and train else y[-self.future :], 0, 1)
+        def head(states, known):
+            y = jnp.concatenate([h for h, _ in states], axis=-1) @ kernel + bias
+            return y + known if self.residual else y
+
+        def shown(y):
+            return jnp.tanh(0.5 * y) if self.logits else y  # 2 s(y) - 1
+
+        def see(states, known):
+            states = advance(layers[0], known, states)
+            return states, head(states, known) if self.next_frame else None
+
+        def forecast(carry, _):
+            states, known = carry
+            states = advance(layers[-1], known if self.feedback else jnp.zeros_like(known), states)
+            y = head(states, known)
+            return (states, shown(y)), y
+
+        states, early = jax.lax.scan(see, start, jnp.swapaxes(x, 0, 1))
+        first = shown(early[-1]) if self.next_frame else x[:, -1]
+        _, y = jax.lax.scan(forecast, (states, first), None, self.future - self.next_frame)
+        if self.next_frame:
+            y = jnp.concatenate([early if train else early[-1:], y])
+        y = jnp.swapaxes(y, 0, 1)
         return clips(depth_to_space(frames(y), self.patch), y.shape[1])
 
     def _layers(self, x):
-        """(encoder's, forecaster's) weights per layer, (encoder's,) with `next_frame`, and the zero states."""
-        layers, start = [], []
+        """Weights of (encoder, forecaster), or (encoder,) with `next_frame`, layer by layer, and the zero states."""
+        parts = ("encode",) if self.next_frame else ("encode", "forecast")
+        stacks: list[list[Weights]] = [[] for _ in parts]
+        start = []
         shape = x.shape[2:]
         for i, features in enumerate(self.hidden):
-            parts = ("encode",) if self.next_frame else ("encode", "forecast")
             cells = [ConvLSTM(features, self.kernel, self.peephole, name=f"{part}_{i}") for part in parts]
-            layers.append(tuple(cell.weights(shape) for cell in cells))
+            for stack, cell in zip(stacks, cells, strict=True):
+                stack.append(cell.weights(shape))
             start.append(cells[0].zeros(x[:, 0]))
             shape = (*shape[:2], features)
-        return layers, start
+        return stacks, start
